@@ -1,0 +1,485 @@
+use burn::{
+    module::{Module, Param},
+    tensor::{
+        Tensor,
+        backend::{AutodiffBackend, Backend},
+    },
+};
+use burn_nn::Linear;
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Activation, Initializer, ModelError, Normalization, dropout::dropout, norm::Norm,
+    random::init_rng,
+};
+
+/// The shape of a multilayer perceptron, from which [`MlpConfig::init`] makes an [`Mlp`].
+///
+/// | Name | Default | Purpose | Range |
+/// |---|---|---|---|
+/// | `d_input` | – | features per row | ≥ 1 |
+/// | `d_output` | – | logits per row | ≥ 1 |
+/// | `hidden` | `[]` | width of each hidden layer, output excluded; empty is a linear model | each ≥ 1 |
+/// | `activation` | ReLU | after each hidden layer | see [`Activation`] |
+/// | `normalization` | none | before each activation | see [`Normalization`] |
+/// | `dropout` | 0 | fraction of hidden outputs dropped in training | [0, 1) |
+/// | `initializer` | matched to the activation | initial weights; biases start at 0 | see [`Initializer`] |
+/// | `seed` | 0 | of the initial weights | any |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MlpConfig {
+    /// Features per row.
+    pub d_input: usize,
+    /// Logits per row.
+    pub d_output: usize,
+    /// One width per hidden layer, output excluded.
+    #[serde(default)]
+    pub hidden: Vec<usize>,
+    /// The non-linear function after each hidden layer.
+    #[serde(default)]
+    pub activation: Activation,
+    /// What is done to a hidden layer's outputs before the activation.
+    #[serde(default)]
+    pub normalization: Normalization,
+    /// Fraction in [0, 1) of each hidden layer's outputs set to zero in training.
+    #[serde(default)]
+    pub dropout: f64,
+    /// `None`: the activation's own, [`Activation::default_initializer`].
+    #[serde(default)]
+    pub initializer: Option<Initializer>,
+    /// Seed of the initial weights: the same on every backend.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+impl MlpConfig {
+    /// Most parameters a network may have: 2³¹ − 1 (8 GiB), as GPU backends index with 32 bits.
+    pub const MAX_PARAMETERS: usize = i32::MAX as usize;
+
+    /// A linear model from `d_input` features to `d_output` logits.
+    pub fn new(d_input: usize, d_output: usize) -> Self {
+        Self {
+            d_input,
+            d_output,
+            hidden: Vec::new(),
+            activation: Activation::default(),
+            normalization: Normalization::default(),
+            dropout: 0.0,
+            initializer: None,
+            seed: 0,
+        }
+    }
+
+    /// Sets one width per hidden layer.
+    pub fn with_hidden(mut self, hidden: Vec<usize>) -> Self {
+        self.hidden = hidden;
+        self
+    }
+
+    /// Sets the function after each hidden layer.
+    pub fn with_activation(mut self, activation: Activation) -> Self {
+        self.activation = activation;
+        self
+    }
+
+    /// Sets the normalization before each activation.
+    pub fn with_normalization(mut self, normalization: Normalization) -> Self {
+        self.normalization = normalization;
+        self
+    }
+
+    /// Sets the fraction, in [0, 1), of hidden outputs dropped in training.
+    pub fn with_dropout(mut self, dropout: f64) -> Self {
+        self.dropout = dropout;
+        self
+    }
+
+    /// Sets how initial weights are drawn.
+    pub fn with_initializer(mut self, initializer: Initializer) -> Self {
+        self.initializer = Some(initializer);
+        self
+    }
+
+    /// Sets the seed of the initial weights.
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Field`] names the first field that is out of its range.
+    pub fn validate(&self) -> Result<(), ModelError> {
+        for (field, width) in [("d_input", self.d_input), ("d_output", self.d_output)] {
+            if width == 0 {
+                return Err(ModelError::field(field, 0, "at least 1"));
+            }
+        }
+        if let Some(layer) = self.hidden.iter().position(|width| *width == 0) {
+            return Err(ModelError::field(
+                format!("hidden[{layer}]"),
+                0,
+                "at least 1",
+            ));
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(ModelError::field(
+                "dropout",
+                self.dropout,
+                "a fraction in [0, 1)",
+            ));
+        }
+        self.activation.validate()?;
+        if let Some(initializer) = &self.initializer {
+            initializer.validate()?;
+        }
+        match self.checked_num_parameters() {
+            Some(count) if count <= Self::MAX_PARAMETERS => Ok(()),
+            _ => Err(ModelError::field(
+                "hidden",
+                format!(
+                    "{:?} for {} inputs and {} outputs",
+                    self.hidden, self.d_input, self.d_output
+                ),
+                format!("at most {} parameters in all", Self::MAX_PARAMETERS),
+            )),
+        }
+    }
+
+    /// Validates, then draws the initial weights from `seed`.
+    ///
+    /// # Errors
+    ///
+    /// As [`MlpConfig::validate`].
+    pub fn init<B: Backend>(&self, device: &B::Device) -> Result<Mlp<B>, ModelError> {
+        self.validate()?;
+        let initializer = self
+            .initializer
+            .unwrap_or(self.activation.default_initializer());
+        let rng = &mut init_rng(self.seed);
+        let layer_sizes = self.layer_sizes();
+        let (output, hidden) = layer_sizes
+            .split_last()
+            .expect("there is always an output layer");
+        Ok(Mlp {
+            hidden: hidden
+                .iter()
+                .map(|[d_input, width]| HiddenLayer {
+                    linear: linear(initializer.weights(
+                        [*d_input, *width],
+                        self.activation,
+                        rng,
+                        device,
+                    )),
+                    norm: self.normalization.init(*width, device),
+                })
+                .collect(),
+            output: linear(initializer.weights(*output, Activation::Identity, rng, device)),
+            activation: self.activation,
+            dropout: self.dropout,
+        })
+    }
+
+    /// `[inputs, outputs]` of each linear layer, the output layer last.
+    pub fn layer_sizes(&self) -> Vec<[usize; 2]> {
+        let inputs = std::iter::once(self.d_input).chain(self.hidden.iter().copied());
+        let outputs = self
+            .hidden
+            .iter()
+            .copied()
+            .chain(std::iter::once(self.d_output));
+        inputs
+            .zip(outputs)
+            .map(|(inputs, outputs)| [inputs, outputs])
+            .collect()
+    }
+
+    /// Trained numbers in the network: weights, biases and the normalization's scale and shift.
+    ///
+    /// # Panics
+    ///
+    /// If the number does not fit a `usize`; [`MlpConfig::validate`] rules that out.
+    pub fn num_parameters(&self) -> usize {
+        self.checked_num_parameters().expect("validated")
+    }
+
+    fn checked_num_parameters(&self) -> Option<usize> {
+        let norm = if self.normalization == Normalization::None {
+            0_usize
+        } else {
+            2
+        };
+        let norms = self.hidden.iter().try_fold(0_usize, |sum, width| {
+            sum.checked_add(width.checked_mul(norm)?)
+        })?;
+        self.layer_sizes()
+            .iter()
+            .try_fold(norms, |sum, [inputs, outputs]| {
+                sum.checked_add(inputs.checked_add(1)?.checked_mul(*outputs)?)
+            })
+    }
+}
+
+/// A multilayer perceptron: hidden layers of linear → normalization → activation → dropout, then
+/// one linear layer to the logits.
+///
+/// ```
+/// use burn::tensor::Tensor;
+/// use burn_flex::Flex;
+/// use kiln_model::MlpConfig;
+///
+/// let device = Default::default();
+/// let model = MlpConfig::new(4, 3).with_hidden(vec![8]).init::<Flex>(&device)?;
+/// let logits = model.forward(Tensor::zeros([2, 4], &device));
+/// assert_eq!(logits.dims(), [2, 3]);
+/// # Ok::<(), kiln_model::ModelError>(())
+/// ```
+#[derive(Module, Debug)]
+pub struct Mlp<B: Backend> {
+    hidden: Vec<HiddenLayer<B>>,
+    output: Linear<B>,
+    #[module(skip)]
+    activation: Activation,
+    #[module(skip)]
+    dropout: f64,
+}
+
+#[derive(Module, Debug)]
+struct HiddenLayer<B: Backend> {
+    linear: Linear<B>,
+    norm: Norm<B>,
+}
+
+fn linear<B: Backend>(weights: Tensor<B, 2>) -> Linear<B> {
+    let [_, width] = weights.dims();
+    let bias = Tensor::zeros([width], &weights.device());
+    Linear {
+        weight: Param::from_tensor(weights),
+        bias: Some(Param::from_tensor(bias)),
+    }
+}
+
+impl<B: Backend> Mlp<B> {
+    /// Features per row.
+    pub fn d_input(&self) -> usize {
+        let first = self
+            .hidden
+            .first()
+            .map_or(&self.output, |layer| &layer.linear);
+        first.weight.shape()[0]
+    }
+
+    /// Logits per row.
+    pub fn d_output(&self) -> usize {
+        self.output.weight.shape()[1]
+    }
+
+    /// The logits of each row, as in use: no dropout, and running statistics in batch
+    /// normalization. A function of weights and features alone, on every backend.
+    ///
+    /// # Shapes
+    ///
+    /// `[batch_size, d_input]` → `[batch_size, d_output]`
+    ///
+    /// # Panics
+    ///
+    /// If the features have another width than `d_input`.
+    pub fn forward(&self, features: Tensor<B, 2>) -> Tensor<B, 2> {
+        let mut x = features;
+        for layer in &self.hidden {
+            x = self
+                .activation
+                .forward(layer.norm.forward(layer.linear.forward(x)));
+        }
+        self.output.forward(x)
+    }
+}
+
+impl<B: AutodiffBackend> Mlp<B> {
+    /// The logits of each row, as in training: hidden outputs are dropped at random (from `rng`;
+    /// untouched without dropout), and batch normalization uses, and learns from, the batch.
+    ///
+    /// # Shapes
+    ///
+    /// `[batch_size, d_input]` → `[batch_size, d_output]`
+    ///
+    /// # Panics
+    ///
+    /// If the features have another width than `d_input`.
+    pub fn forward_train(&self, features: Tensor<B, 2>, rng: &mut impl Rng) -> Tensor<B, 2> {
+        let mut x = features;
+        for layer in &self.hidden {
+            x = self
+                .activation
+                .forward(layer.norm.forward_train(layer.linear.forward(x)));
+            x = dropout(x, self.dropout, rng);
+        }
+        self.output.forward(x)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn_autodiff::Autodiff;
+    use burn_flex::Flex;
+    use burn_ndarray::NdArray;
+
+    fn features<B: Backend>(rows: usize, width: usize) -> Tensor<B, 2> {
+        let values: Vec<f32> = (0..rows * width).map(|i| (i as f32 * 0.7).sin()).collect();
+        let data = burn::tensor::TensorData::new(values, [rows, width]);
+        Tensor::from_data(data, &Default::default())
+    }
+
+    fn config() -> MlpConfig {
+        MlpConfig::new(5, 3).with_hidden(vec![7, 4]).with_seed(42)
+    }
+
+    #[test]
+    fn one_seed_is_one_network_on_every_backend() {
+        let flex: Vec<f64> = config()
+            .init::<Flex>(&Default::default())
+            .unwrap()
+            .forward(features(6, 5))
+            .into_data()
+            .iter()
+            .collect();
+        let ndarray = config().init::<NdArray>(&Default::default()).unwrap();
+        let ndarray: Vec<f64> = ndarray.forward(features(6, 5)).into_data().iter().collect();
+        for (a, b) in flex.iter().zip(&ndarray) {
+            assert!((a - b).abs() < 1e-6, "{a} {b}");
+        }
+        let other = config()
+            .with_seed(43)
+            .init::<Flex>(&Default::default())
+            .unwrap();
+        let other: Vec<f64> = other.forward(features(6, 5)).into_data().iter().collect();
+        assert_ne!(flex, other);
+    }
+
+    #[test]
+    fn no_hidden_layers_is_a_linear_model() {
+        let model = MlpConfig::new(2, 2)
+            .init::<Flex>(&Default::default())
+            .unwrap();
+        let logits = |x: [f32; 2]| -> Vec<f32> {
+            let x = Tensor::from_floats([x], &Default::default());
+            model.forward(x).into_data().to_vec().unwrap()
+        };
+        let (a, b, sum) = (logits([1.0, 0.0]), logits([0.0, 1.0]), logits([1.0, 1.0]));
+        assert!((a[0] + b[0] - sum[0]).abs() < 1e-6 && (a[1] + b[1] - sum[1]).abs() < 1e-6);
+    }
+
+    #[test]
+    fn parameters_are_counted_as_the_module_counts_them() {
+        for normalization in [Normalization::None, Normalization::Layer] {
+            let config = config().with_normalization(normalization);
+            let model = config.init::<Flex>(&Default::default()).unwrap();
+            assert_eq!(config.num_parameters(), model.num_params());
+            assert_eq!((model.d_input(), model.d_output()), (5, 3));
+        }
+        // (5+1)·7 + (7+1)·4 + (4+1)·3, and 2·(7+4) of the batch norms; Burn's own count takes
+        // their running statistics for parameters, too.
+        assert_eq!(config().num_parameters(), 89);
+        let batch_norm = config().with_normalization(Normalization::Batch);
+        assert_eq!(batch_norm.num_parameters(), 111);
+    }
+
+    #[test]
+    fn dropout_acts_in_training_only() {
+        type B = Autodiff<Flex>;
+        let model = config()
+            .with_dropout(0.5)
+            .init::<B>(&Default::default())
+            .unwrap();
+        let plain = config().init::<B>(&Default::default()).unwrap();
+        let x = features::<B>(6, 5);
+        let expected = plain.forward(x.clone()).into_data();
+        assert_eq!(model.forward(x.clone()).into_data(), expected);
+        assert_eq!(
+            plain.forward_train(x.clone(), &mut init_rng(0)).into_data(),
+            expected
+        );
+        let train = |seed| {
+            model
+                .forward_train(x.clone(), &mut init_rng(seed))
+                .into_data()
+        };
+        assert_ne!(train(0), expected);
+        assert_ne!(train(0), train(1));
+        assert_eq!(train(0), train(0));
+    }
+
+    #[test]
+    fn wrong_configs_name_the_field_and_its_range() {
+        for (config, message) in [
+            (MlpConfig::new(0, 1), "`d_input` is 0, expected at least 1"),
+            (MlpConfig::new(1, 0), "`d_output` is 0, expected at least 1"),
+            (
+                config().with_hidden(vec![3, 0]),
+                "`hidden[1]` is 0, expected at least 1",
+            ),
+            (
+                config().with_dropout(1.0),
+                "`dropout` is 1, expected a fraction in [0, 1)",
+            ),
+            (
+                config().with_dropout(-0.1),
+                "`dropout` is -0.1, expected a fraction in [0, 1)",
+            ),
+            (
+                config().with_dropout(f64::NAN),
+                "`dropout` is NaN, expected a fraction in [0, 1)",
+            ),
+            (
+                config().with_activation(Activation::Elu { alpha: -1.0 }),
+                "`activation.alpha` is -1, expected a finite number above 0",
+            ),
+            (
+                config().with_activation(Activation::LeakyRelu {
+                    negative_slope: f64::INFINITY,
+                }),
+                "`activation.negative_slope` is inf, expected a finite number",
+            ),
+            (
+                config().with_initializer(Initializer::Normal { std: 0.0 }),
+                "`initializer.std` is 0, expected a finite number above 0",
+            ),
+            (
+                config().with_initializer(Initializer::Uniform { limit: f64::NAN }),
+                "`initializer.limit` is NaN, expected a finite number above 0",
+            ),
+            (
+                config().with_hidden(vec![usize::MAX]),
+                "`hidden` is [18446744073709551615] for 5 inputs and 3 outputs, \
+                 expected at most 2147483647 parameters in all",
+            ),
+            (
+                config().with_hidden(vec![100_000, 100_000]),
+                "`hidden` is [100000, 100000] for 5 inputs and 3 outputs, \
+                 expected at most 2147483647 parameters in all",
+            ),
+        ] {
+            let error = config.init::<Flex>(&Default::default()).unwrap_err();
+            assert_eq!(error.to_string(), message);
+        }
+    }
+
+    #[test]
+    fn config_survives_json() {
+        let config = config()
+            .with_activation(Activation::LeakyRelu {
+                negative_slope: 0.2,
+            })
+            .with_normalization(Normalization::Layer)
+            .with_initializer(Initializer::Normal { std: 0.1 })
+            .with_dropout(0.25);
+        let json = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<MlpConfig>(&json).unwrap(), config);
+        let short: MlpConfig = serde_json::from_str(r#"{"d_input": 4, "d_output": 3}"#).unwrap();
+        assert_eq!(short, MlpConfig::new(4, 3));
+    }
+}

@@ -1,0 +1,336 @@
+use kiln_model::LossConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clip::GradientClipping,
+    error::{TrainError, check},
+    optimizer::OptimizerConfig,
+    schedule::Schedule,
+};
+
+/// How a network is trained.
+///
+/// | Name | Default | Purpose | Range |
+/// |---|---|---|---|
+/// | `batch_size` | 128 rows | rows per iteration | see [`BatchSize`] |
+/// | `num_epochs` | 10 | most passes through the training rows | ≥ 1 |
+/// | `optimizer` | Adam | how a gradient becomes an update | see [`OptimizerConfig`] |
+/// | `learning_rate` | 0.001 | size of an update | finite, > 0 |
+/// | `schedule` | constant | how the learning rate changes | see [`Schedule`] |
+/// | `clipping` | none | bound on the gradient | see [`GradientClipping`] |
+/// | `loss` | plain | label smoothing and class weights | see [`LossConfig`] |
+/// | `early_stopping` | none | stops, and takes the best weights, on validation rows | see [`EarlyStopping`] |
+/// | `restarts` | 1 | runs from different seeds; the best on validation rows wins | ≥ 1 |
+/// | `seed` | 0 | of initial weights, order of rows and dropout | any |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Rows per iteration.
+    pub batch_size: BatchSize,
+    /// Most passes through the training rows.
+    pub num_epochs: usize,
+    /// How a gradient becomes an update.
+    pub optimizer: OptimizerConfig,
+    /// Size of an update, before the schedule.
+    pub learning_rate: f64,
+    /// How the learning rate changes.
+    pub schedule: Schedule,
+    /// Bound on the gradient.
+    pub clipping: Option<GradientClipping>,
+    /// Label smoothing and class weights, in training and validation alike.
+    pub loss: LossConfig,
+    /// When to stop before `num_epochs`.
+    pub early_stopping: Option<EarlyStopping>,
+    /// Runs from different seeds, of which the one with the lowest validation loss wins.
+    pub restarts: usize,
+    /// Seed of initial weights, order of rows and dropout.
+    pub seed: u64,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            batch_size: BatchSize::Rows(128),
+            num_epochs: 10,
+            optimizer: OptimizerConfig::default(),
+            learning_rate: 1e-3,
+            schedule: Schedule::default(),
+            clipping: None,
+            loss: LossConfig::default(),
+            early_stopping: None,
+            restarts: 1,
+            seed: 0,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the rows per iteration.
+    pub fn with_batch_size(mut self, batch_size: BatchSize) -> Self {
+        self.batch_size = batch_size;
+        self
+    }
+
+    /// Sets the most passes through the training rows.
+    pub fn with_num_epochs(mut self, num_epochs: usize) -> Self {
+        self.num_epochs = num_epochs;
+        self
+    }
+
+    /// Sets the optimizer.
+    pub fn with_optimizer(mut self, optimizer: OptimizerConfig) -> Self {
+        self.optimizer = optimizer;
+        self
+    }
+
+    /// Sets the learning rate.
+    pub fn with_learning_rate(mut self, learning_rate: f64) -> Self {
+        self.learning_rate = learning_rate;
+        self
+    }
+
+    /// Sets how the learning rate changes.
+    pub fn with_schedule(mut self, schedule: Schedule) -> Self {
+        self.schedule = schedule;
+        self
+    }
+
+    /// Sets a bound on the gradient.
+    pub fn with_clipping(mut self, clipping: GradientClipping) -> Self {
+        self.clipping = Some(clipping);
+        self
+    }
+
+    /// Sets label smoothing and class weights.
+    pub fn with_loss(mut self, loss: LossConfig) -> Self {
+        self.loss = loss;
+        self
+    }
+
+    /// Sets when to stop before `num_epochs`.
+    pub fn with_early_stopping(mut self, early_stopping: EarlyStopping) -> Self {
+        self.early_stopping = Some(early_stopping);
+        self
+    }
+
+    /// Sets the number of runs from different seeds.
+    pub fn with_restarts(mut self, restarts: usize) -> Self {
+        self.restarts = restarts;
+        self
+    }
+
+    /// Sets the seed.
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Checks every field but `loss`, whose range depends on the task.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Field`] names the first field that is out of its range.
+    pub fn validate(&self) -> Result<(), TrainError> {
+        for (field, value) in [
+            ("batch_size", self.batch_size.rows_of(1)),
+            ("num_epochs", self.num_epochs),
+            ("restarts", self.restarts),
+        ] {
+            if value == 0 {
+                return Err(TrainError::field(field, 0, "at least 1"));
+            }
+        }
+        let in_range = self.learning_rate > 0.0 && self.learning_rate.is_finite();
+        check(
+            "learning_rate",
+            self.learning_rate,
+            in_range,
+            "a finite number above 0",
+        )?;
+        self.optimizer.validate()?;
+        self.schedule.validate()?;
+        if let Some(clipping) = &self.clipping {
+            clipping.validate()?;
+        }
+        match &self.early_stopping {
+            Some(early_stopping) => early_stopping.validate(),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How many rows an iteration takes: the gradient of the mean loss over them makes one update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchSize {
+    /// All rows: gradient descent, one iteration an epoch.
+    All,
+    /// This many: 1 is stochastic gradient descent, more are mini-batches. The last batch of an
+    /// epoch has what remains, so an epoch has ⌈rows / n⌉ iterations.
+    Rows(usize),
+}
+
+impl BatchSize {
+    pub(crate) fn rows_of(&self, rows: usize) -> usize {
+        match *self {
+            Self::All => rows,
+            Self::Rows(batch_size) => batch_size,
+        }
+    }
+}
+
+/// Stops a run whose validation score no longer improves, and goes back to the best epoch's
+/// weights, however the run ends (Prechelt 1998).
+///
+/// | Name | Default | Purpose | Range |
+/// |---|---|---|---|
+/// | `monitor` | loss | what is compared | see [`Monitor`] |
+/// | `patience` | 5 | epochs without improvement that stop the run | ≥ 1 |
+/// | `min_delta` | 0 | what counts as improvement: more than this | finite, ≥ 0 |
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EarlyStopping {
+    /// What is compared from epoch to epoch.
+    pub monitor: Monitor,
+    /// Epochs without improvement that stop the run.
+    pub patience: usize,
+    /// An improvement is more than this.
+    pub min_delta: f64,
+}
+
+impl Default for EarlyStopping {
+    fn default() -> Self {
+        Self {
+            monitor: Monitor::Loss,
+            patience: 5,
+            min_delta: 0.0,
+        }
+    }
+}
+
+impl EarlyStopping {
+    fn validate(&self) -> Result<(), TrainError> {
+        if self.patience == 0 {
+            return Err(TrainError::field(
+                "early_stopping.patience",
+                0,
+                "at least 1",
+            ));
+        }
+        let in_range = self.min_delta >= 0.0 && self.min_delta.is_finite();
+        let expected = "a finite number, at least 0";
+        check(
+            "early_stopping.min_delta",
+            self.min_delta,
+            in_range,
+            expected,
+        )
+    }
+}
+
+/// A score on the validation rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Monitor {
+    /// The validation loss; lower is better.
+    #[default]
+    Loss,
+    /// The share of validation rows that are right; higher is better.
+    Accuracy,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_configs_name_the_field_and_its_range() {
+        let config = TrainConfig::new;
+        let stopping = |patience, min_delta| EarlyStopping {
+            monitor: Monitor::Loss,
+            patience,
+            min_delta,
+        };
+        for (config, message) in [
+            (
+                config().with_batch_size(BatchSize::Rows(0)),
+                "`batch_size` is 0, expected at least 1",
+            ),
+            (
+                config().with_num_epochs(0),
+                "`num_epochs` is 0, expected at least 1",
+            ),
+            (
+                config().with_restarts(0),
+                "`restarts` is 0, expected at least 1",
+            ),
+            (
+                config().with_learning_rate(-1.0),
+                "`learning_rate` is -1, expected a finite number above 0",
+            ),
+            (
+                config().with_learning_rate(f64::NAN),
+                "`learning_rate` is NaN, expected a finite number above 0",
+            ),
+            (
+                config().with_optimizer(OptimizerConfig::momentum(1.0)),
+                "`optimizer.momentum` is 1, expected a number in [0, 1)",
+            ),
+            (
+                config().with_optimizer(OptimizerConfig::nesterov(0.0)),
+                "`optimizer.momentum` is 0, expected above 0 for Nesterov's momentum",
+            ),
+            (
+                config().with_optimizer(OptimizerConfig::AdaGrad {
+                    epsilon: 0.0,
+                    weight_decay: 0.0,
+                }),
+                "`optimizer.epsilon` is 0, expected a finite number above 0",
+            ),
+            (
+                config().with_clipping(GradientClipping::Norm(0.0)),
+                "`clipping.norm` is 0, expected a finite number above 0",
+            ),
+            (
+                config().with_early_stopping(stopping(0, 0.0)),
+                "`early_stopping.patience` is 0, expected at least 1",
+            ),
+            (
+                config().with_early_stopping(stopping(1, -0.5)),
+                "`early_stopping.min_delta` is -0.5, expected a finite number, at least 0",
+            ),
+        ] {
+            assert_eq!(config.validate().unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn an_unknown_optimizer_names_the_known_ones() {
+        let error = "adm".parse::<OptimizerConfig>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`optimizer` is \"adm\", expected sgd, momentum, nesterov, adam, adamw, rmsprop, \
+             adagrad or adan"
+        );
+    }
+
+    #[test]
+    fn config_survives_json() {
+        let config = TrainConfig::new()
+            .with_batch_size(BatchSize::All)
+            .with_optimizer(OptimizerConfig::adam_w())
+            .with_clipping(GradientClipping::Norm(1.0))
+            .with_early_stopping(EarlyStopping::default());
+        let json = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<TrainConfig>(&json).unwrap(), config);
+        assert_eq!(
+            serde_json::from_str::<TrainConfig>("{}").unwrap(),
+            TrainConfig::new()
+        );
+    }
+}

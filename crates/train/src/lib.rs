@@ -1,0 +1,70 @@
+//! Trains and evaluates networks on any Burn backend.
+//!
+//! [`fit`] takes the shape of a network, a task, a [`TrainConfig`] and datasets, and returns a
+//! [`Trained`] network; [`predict`] and [`Evaluation`] say how good it is. Observers listen
+//! meanwhile: a [`ProgressBar`], a [`HistoryFile`], a [`Recorder`], or your own.
+//!
+//! ```
+//! use burn_autodiff::Autodiff;
+//! use burn_flex::Flex;
+//! use kiln_data::{Dataset, Targets};
+//! use kiln_model::{Activation, LossConfig, MlpConfig, Task};
+//! use kiln_train::{BatchSize, Evaluation, Recorder, TrainConfig, fit, predict};
+//!
+//! // Exclusive or: no straight line parts the classes.
+//! let features = vec![0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0];
+//! let targets = Targets::Classes { indices: vec![0, 1, 1, 0], num_classes: 2 };
+//! let xor = Dataset::new(features, 2, targets)?;
+//!
+//! let model = MlpConfig::new(2, 1).with_hidden(vec![8]).with_activation(Activation::Tanh);
+//! let config = TrainConfig::new()
+//!     .with_batch_size(BatchSize::All)
+//!     .with_num_epochs(200)
+//!     .with_learning_rate(0.05);
+//! let (device, mut recorder) = (Default::default(), Recorder::new());
+//! let trained = fit::<Autodiff<Flex>>(
+//!     &model,
+//!     Task::Binary,
+//!     &config,
+//!     xor.clone(),
+//!     None,
+//!     &device,
+//!     &mut [&mut recorder],
+//! )?;
+//! let predictions =
+//!     predict(&trained.model, Task::Binary, &LossConfig::default(), &xor, &device)?;
+//! let evaluation = Evaluation::new(Task::Binary, &xor, &predictions);
+//! assert_eq!(evaluation.accuracy, 1.0);
+//! assert_eq!(recorder.losses.len(), 200);
+//! # Ok::<(), kiln_train::TrainError>(())
+//! ```
+
+mod clip;
+mod config;
+mod error;
+mod evaluate;
+mod fit;
+mod metrics;
+mod objective;
+mod observer;
+mod optimizer;
+mod predict;
+mod random;
+mod schedule;
+mod stopping;
+
+pub use clip::GradientClipping;
+pub use config::{BatchSize, EarlyStopping, Monitor, TrainConfig};
+pub use error::TrainError;
+pub use evaluate::Evaluation;
+pub use fit::{Trained, fit};
+pub use metrics::{
+    ConfusionMatrix, brier, brier_binary, expected_calibration_error, log_loss, macro_ovr, pr_auc,
+    roc_auc, top_k_accuracy,
+};
+pub use observer::{
+    EpochRecord, Event, HistoryFile, Observer, ProgressBar, Recorder, RunInfo, StopReason,
+};
+pub use optimizer::OptimizerConfig;
+pub use predict::{Predictions, predict};
+pub use schedule::{Decay, Schedule};

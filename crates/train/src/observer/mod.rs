@@ -1,0 +1,126 @@
+//! What a run tells while it goes on, and who listens.
+
+mod history;
+mod progress;
+mod recorder;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::TrainError;
+
+pub use history::HistoryFile;
+pub use progress::ProgressBar;
+pub use recorder::Recorder;
+
+/// Something that listens to a run.
+pub trait Observer {
+    /// Called at every event, on the thread that trains: what it does delays the next step.
+    ///
+    /// # Errors
+    ///
+    /// Stop the run.
+    fn observe(&mut self, event: &Event<'_>) -> Result<(), TrainError>;
+}
+
+/// What happens in a run, in this order: `Run`, then for each epoch its `Iteration`s, `Losses`,
+/// `Validation` (with validation rows) and `Epoch`, at last `Stop`. Restarts each begin with a
+/// `Run`.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A run begins.
+    Run(RunInfo),
+    /// A step was made; a GPU may still be at it. Its loss comes with `Losses`.
+    Iteration {
+        /// Counted from 1.
+        epoch: usize,
+        /// Counted from 1 over the whole run.
+        iteration: usize,
+        /// In the batch.
+        rows: usize,
+        /// Of this step.
+        learning_rate: f64,
+    },
+    /// The training losses of an epoch's iterations, before their updates, read in one go.
+    Losses {
+        /// The iteration of the first, counted from 1 over the whole run.
+        first_iteration: usize,
+        /// Mean nats per row of each batch.
+        losses: &'a [f64],
+    },
+    /// The validation rows were predicted.
+    Validation {
+        /// Counted from 1.
+        epoch: usize,
+        /// Mean nats per row.
+        loss: f64,
+        /// Share of rows that are right.
+        accuracy: f64,
+    },
+    /// An epoch is complete.
+    Epoch(&'a EpochRecord),
+    /// The run ends.
+    Stop {
+        /// Why.
+        reason: StopReason,
+        /// The epoch whose weights are kept, counted from 1.
+        kept_epoch: usize,
+    },
+}
+
+/// The size of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunInfo {
+    /// Counted from 1.
+    pub restart: usize,
+    /// How many there will be.
+    pub restarts: usize,
+    /// Of this restart.
+    pub seed: u64,
+    /// Training rows.
+    pub rows: usize,
+    /// Validation rows, 0 for none.
+    pub valid_rows: usize,
+    /// Trained numbers in the network.
+    pub parameters: usize,
+    /// At most.
+    pub num_epochs: usize,
+    /// In each epoch.
+    pub iterations_per_epoch: usize,
+}
+
+/// One epoch, one row of the history. The two columns that depend on the clock stand last: without
+/// them, two runs from one seed have equal histories.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// Counted from 1.
+    pub restart: usize,
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Since the run began.
+    pub iterations: usize,
+    /// Of the last iteration.
+    pub learning_rate: f64,
+    /// Mean nats per row over the epoch, each row before its own update.
+    pub train_loss: f64,
+    /// Mean nats per row, after the epoch.
+    pub valid_loss: Option<f64>,
+    /// Share of validation rows that are right, after the epoch.
+    pub valid_accuracy: Option<f64>,
+    /// Whether no earlier epoch was better; always true without early stopping.
+    pub best: bool,
+    /// Training time of the epoch, validation not included.
+    pub seconds: f64,
+    /// Training rows per second of that time.
+    pub rows_per_second: f64,
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// All epochs are done.
+    Epochs,
+    /// Early stopping: no improvement for as many epochs as its patience.
+    Patience,
+}

@@ -1,0 +1,97 @@
+use burn::tensor::{Tensor, backend::Backend};
+use kiln_data::{Batches, Dataset};
+use kiln_model::{LossConfig, Mlp, Task};
+
+use crate::{
+    error::TrainError,
+    objective::{Objective, check_dataset},
+};
+
+/// Rows that go through the network at once where no gradient is wanted.
+const BATCH_SIZE: usize = 4096;
+
+/// What a network says about the rows of a dataset, on the host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Predictions {
+    /// Row-major, `[rows, d_output]`.
+    pub logits: Vec<f32>,
+    /// The loss of each row, in nats, class weights and smoothing included, row weights not.
+    pub losses: Vec<f32>,
+    /// The decision for each row: a class index, or, row-major, a 0 or 1 for each label.
+    pub decisions: Vec<u32>,
+}
+
+/// Runs all rows of `dataset` through the network.
+///
+/// # Errors
+///
+/// If network, task and data do not fit together, or `loss` is out of range.
+pub fn predict<B: Backend>(
+    model: &Mlp<B>,
+    task: Task,
+    loss: &LossConfig,
+    dataset: &Dataset,
+    device: &B::Device,
+) -> Result<Predictions, TrainError> {
+    check_dataset(task, model.d_input(), dataset)?;
+    check_head(task, model.d_output())?;
+    let objective = Objective::new(task, loss, dataset.targets(), device)?;
+    let batches = Batches::new(dataset.clone(), BATCH_SIZE, device)?;
+    Ok(predict_batches(model, task, &objective, &batches))
+}
+
+/// The network's head must be as wide as the task asks.
+pub(crate) fn check_head(task: Task, d_output: usize) -> Result<(), TrainError> {
+    if d_output == task.d_output() {
+        return Ok(());
+    }
+    Err(TrainError::Mismatch {
+        what: "network",
+        found: format!("{d_output} outputs wide"),
+        other: "task",
+        expected: format!("{task:?}, with {}", task.d_output()),
+    })
+}
+
+/// Puts validation rows on the device, in the batches that [`predict_batches`] takes.
+pub(crate) fn batches<B: Backend>(
+    dataset: Dataset,
+    device: &B::Device,
+) -> Result<Batches<B>, TrainError> {
+    Ok(Batches::new(dataset, BATCH_SIZE, device)?)
+}
+
+/// All results cross to the host in one transfer, behind the last batch.
+pub(crate) fn predict_batches<B: Backend>(
+    model: &Mlp<B>,
+    task: Task,
+    objective: &Objective<B>,
+    batches: &Batches<B>,
+) -> Predictions {
+    let parts = batches.in_order().map(|batch| {
+        let logits = model.forward(batch.features);
+        let losses = objective
+            .forward(logits.clone(), batch.targets)
+            .unsqueeze_dim(1);
+        let decisions = task.decide(logits.clone()).float();
+        Tensor::cat(vec![logits, losses, decisions], 1)
+    });
+    let table: Tensor<B, 2> = Tensor::cat(parts.collect(), 0);
+    let [rows, width] = table.dims();
+    let values: Vec<f32> = table.into_data().iter().collect();
+    let d_output = task.d_output();
+    let mut predictions = Predictions {
+        logits: Vec::with_capacity(rows * d_output),
+        losses: Vec::with_capacity(rows),
+        decisions: Vec::with_capacity(rows * (width - d_output - 1)),
+    };
+    for row in values.chunks_exact(width) {
+        let (logits, rest) = row.split_at(d_output);
+        predictions.logits.extend_from_slice(logits);
+        predictions.losses.push(rest[0]);
+        predictions
+            .decisions
+            .extend(rest[1..].iter().map(|decision| *decision as u32));
+    }
+    predictions
+}
