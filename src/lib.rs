@@ -1,1 +1,45 @@
+//! Kiln trains, checks and ships multilayer-perceptron classifiers, on the CPU or the GPU.
+//!
+//! This crate gathers the others and adds [`backend`], which runs generic code on the backend that
+//! was compiled in:
+//!
+//! * [`model`]: the network and its losses,
+//! * [`data`]: files to tables, tables to tensors,
+//! * [`train`]: the training loop and metrics.
+//!
+//! ```
+//! use kiln::{
+//!     backend::{self, AutodiffBackend, Job},
+//!     data::digits,
+//!     model::{LossConfig, MlpConfig, Task},
+//!     train::{Evaluation, TrainConfig, fit, predict},
+//! };
+//!
+//! /// Trains on the bundled digits and returns the accuracy on their test rows.
+//! struct Digits;
+//!
+//! impl Job for Digits {
+//!     type Output = Result<f64, kiln::train::TrainError>;
+//!
+//!     fn run<B: AutodiffBackend>(self, device: B::Device) -> Self::Output {
+//!         let (digits, task) = (digits(), Task::Multiclass { num_classes: 10 });
+//!         let model = MlpConfig::new(64, 10).with_hidden(vec![64]);
+//!         let config = TrainConfig::new().with_num_epochs(20);
+//!         let trained =
+//!             fit::<B>(&model, task, &config, digits.train, None, &device, &mut [])?;
+//!         let loss = LossConfig::default();
+//!         let predictions = predict(&trained.model, task, &loss, &digits.test, &device)?;
+//!         Ok(Evaluation::new(task, &digits.test, &predictions).accuracy)
+//!     }
+//! }
+//!
+//! let accuracy = backend::run(None, Digits)??;
+//! assert!(accuracy > 0.9);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+pub mod backend;
+
+pub use kiln_data as data;
+pub use kiln_model as model;
+pub use kiln_train as train;

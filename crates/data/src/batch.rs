@@ -176,13 +176,7 @@ impl<B: Backend> Batches<B> {
     /// The batches in the dataset's own order.
     pub fn in_order(&self) -> impl ExactSizeIterator<Item = Batch<B>> {
         let whole = self.iterations() == 1;
-        self.ranges().map(move |rows| {
-            if whole {
-                self.all.clone()
-            } else {
-                self.all.slice(rows)
-            }
-        })
+        self.ranges().map(move |rows| if whole { self.all.clone() } else { self.all.slice(rows) })
     }
 
     fn ranges(&self) -> impl ExactSizeIterator<Item = Range<usize>> {
@@ -206,14 +200,9 @@ mod tests {
 
     /// Row `i` has features `[i, 10 i]`, class `i % 3` and weight `i`.
     fn dataset(rows: usize) -> Dataset {
-        let features = (0..rows)
-            .flat_map(|i| [i as f32, 10.0 * i as f32])
-            .collect();
+        let features = (0..rows).flat_map(|i| [i as f32, 10.0 * i as f32]).collect();
         let indices = (0..rows).map(|i| (i % 3) as u32).collect();
-        let targets = Targets::Classes {
-            indices,
-            num_classes: 3,
-        };
+        let targets = Targets::Classes { indices, num_classes: 3 };
         let dataset = Dataset::new(features, 2, targets).expect("valid dataset");
         let weights = (0..rows).map(|i| i as f32).collect();
         dataset.with_weights(weights).expect("valid weights")
@@ -231,21 +220,12 @@ mod tests {
             panic!("class targets expected");
         };
         let weights = batch.weights.as_ref().expect("weights expected");
-        let expected: Vec<f32> = rows
-            .iter()
-            .flat_map(|&i| [i as f32, 10.0 * i as f32])
-            .collect();
+        let expected: Vec<f32> = rows.iter().flat_map(|&i| [i as f32, 10.0 * i as f32]).collect();
         assert_eq!(features, expected);
         let expected: Vec<i32> = rows.iter().map(|i| (i % 3) as i32).collect();
-        assert_eq!(
-            classes.to_data().to_vec::<i32>().expect("int classes"),
-            expected
-        );
+        assert_eq!(classes.to_data().to_vec::<i32>().expect("int classes"), expected);
         let expected: Vec<f32> = rows.iter().map(|&i| i as f32).collect();
-        assert_eq!(
-            weights.to_data().to_vec::<f32>().expect("f32 weights"),
-            expected
-        );
+        assert_eq!(weights.to_data().to_vec::<f32>().expect("f32 weights"), expected);
         rows
     }
 
@@ -267,10 +247,7 @@ mod tests {
     fn in_order_ends_with_a_short_batch() {
         let batches = batches(7, 3);
         assert_eq!(batches.in_order().len(), 3);
-        assert_eq!(
-            rows_per_batch(batches.in_order()),
-            [vec![0, 1, 2], vec![3, 4, 5], vec![6]]
-        );
+        assert_eq!(rows_per_batch(batches.in_order()), [vec![0, 1, 2], vec![3, 4, 5], vec![6]]);
     }
 
     #[test]
@@ -279,10 +256,7 @@ mod tests {
         let found = rows_per_batch(batches.shuffled(5, 2));
         assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 3]);
         assert_eq!(found.concat(), permutation(11, 5, 2));
-        assert_ne!(
-            found.concat(),
-            rows_per_batch(batches.shuffled(5, 3)).concat()
-        );
+        assert_ne!(found.concat(), rows_per_batch(batches.shuffled(5, 3)).concat());
     }
 
     #[test]
@@ -297,10 +271,7 @@ mod tests {
 
     #[test]
     fn dense_targets_are_gathered_by_row() {
-        let targets = Targets::Dense {
-            values: vec![0.0, 0.5, 0.25, 0.75, 1.0, 0.125],
-            width: 2,
-        };
+        let targets = Targets::Dense { values: vec![0.0, 0.5, 0.25, 0.75, 1.0, 0.125], width: 2 };
         let dataset = Dataset::new(vec![0.0, 1.0, 2.0], 1, targets).expect("valid dataset");
         let batches = Batches::<Flex>::new(dataset, 1, &FlexDevice).expect("valid batch size");
         assert_eq!((batches.num_outputs(), batches.num_classes()), (2, None));

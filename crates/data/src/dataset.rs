@@ -31,10 +31,7 @@ impl Targets {
 
     fn check(&self, rows: usize) -> Result<(), DataError> {
         match self {
-            Self::Classes {
-                indices,
-                num_classes,
-            } => {
+            Self::Classes { indices, num_classes } => {
                 check_target_count(indices.len(), rows, 1)?;
                 match indices.iter().position(|&c| c as usize >= *num_classes) {
                     None => Ok(()),
@@ -62,17 +59,13 @@ impl Targets {
 
     fn select(&self, rows: &[usize]) -> Self {
         match self {
-            Self::Classes {
-                indices,
-                num_classes,
-            } => Self::Classes {
+            Self::Classes { indices, num_classes } => Self::Classes {
                 indices: rows.iter().map(|&row| indices[row]).collect(),
                 num_classes: *num_classes,
             },
-            Self::Dense { values, width } => Self::Dense {
-                values: select_rows(values, *width, rows),
-                width: *width,
-            },
+            Self::Dense { values, width } => {
+                Self::Dense { values: select_rows(values, *width, rows), width: *width }
+            }
         }
     }
 }
@@ -108,10 +101,7 @@ impl Dataset {
             return Err(DataError::NoRows);
         }
         if !features.len().is_multiple_of(d_input) {
-            return Err(DataError::FeatureCount {
-                values: features.len(),
-                d_input,
-            });
+            return Err(DataError::FeatureCount { values: features.len(), d_input });
         }
         targets.check(features.len() / d_input)?;
         if let Some(at) = features.iter().position(|value| !value.is_finite()) {
@@ -121,12 +111,7 @@ impl Dataset {
                 value: features[at],
             });
         }
-        Ok(Self {
-            features,
-            d_input,
-            targets,
-            weights: None,
-        })
+        Ok(Self { features, d_input, targets, weights: None })
     }
 
     /// The same rows, each counting `weights[row]` times in a mean over rows.
@@ -137,16 +122,10 @@ impl Dataset {
     pub fn with_weights(mut self, weights: Vec<f32>) -> Result<Self, DataError> {
         let rows = self.rows();
         if weights.len() != rows {
-            return Err(DataError::WeightCount {
-                weights: weights.len(),
-                rows,
-            });
+            return Err(DataError::WeightCount { weights: weights.len(), rows });
         }
         if let Some(row) = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
-            return Err(DataError::WeightOutOfRange {
-                row,
-                value: weights[row],
-            });
+            return Err(DataError::WeightOutOfRange { row, value: weights[row] });
         }
         if weights.iter().all(|&weight| weight == 0.0) {
             return Err(DataError::WeightsAllZero { rows });
@@ -202,6 +181,15 @@ impl Dataset {
         }
     }
 
+    /// The first so many rows; all of them if there are not more.
+    ///
+    /// # Errors
+    ///
+    /// If that is no row, or only rows of weight 0.
+    pub fn head(&self, rows: usize) -> Result<Self, DataError> {
+        self.try_select(&(0..rows.min(self.rows())).collect::<Vec<_>>())
+    }
+
     /// Features, targets and weights, without a copy.
     pub fn into_parts(self) -> (Vec<f32>, Targets, Option<Vec<f32>>) {
         (self.features, self.targets, self.weights)
@@ -230,10 +218,7 @@ impl Dataset {
     /// class with two rows or more.
     pub fn split_stratified(&self, fraction: f64, seed: u64) -> Result<(Self, Self), DataError> {
         match &self.targets {
-            Targets::Classes {
-                indices,
-                num_classes,
-            } => {
+            Targets::Classes { indices, num_classes } => {
                 let (rest, held_out) =
                     stratified_split_indices(indices, *num_classes, fraction, seed)?;
                 Ok((self.try_select(&rest)?, self.try_select(&held_out)?))
@@ -264,11 +249,7 @@ fn check_target_count(values: usize, rows: usize, width: usize) -> Result<(), Da
     if values.is_multiple_of(width) && values / width == rows {
         return Ok(());
     }
-    Err(DataError::TargetCount {
-        values,
-        rows,
-        width,
-    })
+    Err(DataError::TargetCount { values, rows, width })
 }
 
 fn select_rows(values: &[f32], width: usize, rows: &[usize]) -> Vec<f32> {
@@ -284,17 +265,11 @@ mod tests {
     use super::*;
 
     fn classes(indices: &[u32]) -> Targets {
-        Targets::Classes {
-            indices: indices.to_vec(),
-            num_classes: 3,
-        }
+        Targets::Classes { indices: indices.to_vec(), num_classes: 3 }
     }
 
     fn dense(values: &[f32], width: usize) -> Targets {
-        Targets::Dense {
-            values: values.to_vec(),
-            width,
-        }
+        Targets::Dense { values: values.to_vec(), width }
     }
 
     fn four_rows() -> Dataset {
@@ -320,9 +295,7 @@ mod tests {
     #[test]
     fn select_keeps_rows_targets_and_weights_together() {
         let dataset = four_rows();
-        let dataset = dataset
-            .with_weights(vec![1.0, 2.0, 0.0, 4.0])
-            .expect("valid weights");
+        let dataset = dataset.with_weights(vec![1.0, 2.0, 0.0, 4.0]).expect("valid weights");
         let (features, targets, weights) = dataset.select(&[3, 0, 3]).into_parts();
         assert_eq!(features, [6.0, 7.0, 0.0, 1.0, 6.0, 7.0]);
         assert_eq!(targets, classes(&[1, 0, 1]));
@@ -374,11 +347,9 @@ mod tests {
 
     #[test]
     fn feature_that_is_not_finite_is_an_error() {
-        for (value, found) in [
-            (f32::NAN, "NaN"),
-            (f32::INFINITY, "inf"),
-            (f32::NEG_INFINITY, "-inf"),
-        ] {
+        for (value, found) in
+            [(f32::NAN, "NaN"), (f32::INFINITY, "inf"), (f32::NEG_INFINITY, "-inf")]
+        {
             let features = vec![0.0, 1.0, 2.0, 3.0, 4.0, value];
             assert_eq!(
                 message(Dataset::new(features, 3, classes(&[0, 0]))),

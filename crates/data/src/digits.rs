@@ -43,13 +43,7 @@ pub fn digits() -> ImageDataset {
     let (train, test) = dataset
         .split_stratified(TEST_FRACTION, SPLIT_SEED)
         .expect("every digit has rows for both parts");
-    ImageDataset {
-        name: "digits".to_owned(),
-        height,
-        width,
-        train,
-        test,
-    }
+    ImageDataset { name: "digits".to_owned(), height, width, train, test }
 }
 
 #[cfg(test)]
@@ -77,14 +71,7 @@ mod tests {
         assert_eq!(images.dims, [1797, 8, 8]);
         assert_eq!(labels.values[..12], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]);
         assert_eq!(images.values[..8], [0, 0, 5, 13, 9, 1, 0, 0]);
-        assert_eq!(
-            images
-                .values
-                .iter()
-                .map(|&pixel| u32::from(pixel))
-                .sum::<u32>(),
-            561_718
-        );
+        assert_eq!(images.values.iter().map(|&pixel| u32::from(pixel)).sum::<u32>(), 561_718);
 
         let digits = digits();
         let (train, test) = (counts(&digits.train), counts(&digits.test));
@@ -94,23 +81,14 @@ mod tests {
 
     #[test]
     fn split_keeps_the_share_of_every_digit() {
-        assert_eq!(
-            counts(&digits().test),
-            [36, 36, 35, 37, 36, 36, 36, 36, 35, 36]
-        );
+        assert_eq!(counts(&digits().test), [36, 36, 35, 37, 36, 36, 36, 36, 35, 36]);
     }
 
     #[test]
     fn pixels_reach_from_0_to_1() {
         let digits = digits();
         for part in [&digits.train, &digits.test] {
-            assert_eq!(
-                part.features()
-                    .iter()
-                    .copied()
-                    .fold(f32::INFINITY, f32::min),
-                0.0
-            );
+            assert_eq!(part.features().iter().copied().fold(f32::INFINITY, f32::min), 0.0);
             assert_eq!(part.features().iter().copied().fold(0.0, f32::max), 1.0);
         }
     }

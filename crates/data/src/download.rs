@@ -73,10 +73,7 @@ enum MirrorError {
     #[error("the payload has more than the expected {expected} bytes")]
     TooLong { expected: u64 },
     #[error("the SHA-256 of the payload is {found}, expected {expected}")]
-    Checksum {
-        found: String,
-        expected: &'static str,
-    },
+    Checksum { found: String, expected: &'static str },
 }
 
 impl From<io::Error> for MirrorError {
@@ -151,16 +148,10 @@ fn fetch(
                     .map(|_| ())
                     .map_err(|source| write_error(&target, source));
             }
-            Err(error) => failures.push(MirrorFailure {
-                url,
-                reason: error.to_string(),
-            }),
+            Err(error) => failures.push(MirrorFailure { url, reason: error.to_string() }),
         }
     }
-    Err(DataError::Fetch {
-        file: name,
-        failures,
-    })
+    Err(DataError::Fetch { file: name, failures })
 }
 
 /// Copies what is at `url` into `target` as it comes, and checks that its payload is `file`.
@@ -170,20 +161,10 @@ fn transfer(
     file: &RemoteFile,
     target: impl Write,
 ) -> Result<(), MirrorError> {
-    let body = agent
-        .get(url)
-        .call()
-        .map_err(MirrorError::Request)?
-        .into_body();
+    let body = agent.get(url).call().map_err(MirrorError::Request)?.into_body();
     let bar = progress_bar(file.name, body.content_length());
-    let body = body
-        .into_with_config()
-        .limit(file.length.saturating_add(MAX_OVERHEAD))
-        .reader();
-    let copied = Tee {
-        reader: bar.wrap_read(body),
-        writer: target,
-    };
+    let body = body.into_with_config().limit(file.length.saturating_add(MAX_OVERHEAD)).reader();
+    let copied = Tee { reader: bar.wrap_read(body), writer: target };
 
     let mut length = 0;
     let mut sha256 = Sha256::new();
@@ -200,24 +181,16 @@ fn transfer(
         }
         length += read as u64;
         if length > file.length {
-            return Err(MirrorError::TooLong {
-                expected: file.length,
-            });
+            return Err(MirrorError::TooLong { expected: file.length });
         }
         sha256.update(&buffer[..read]);
     }
     if length < file.length {
-        return Err(MirrorError::TooShort {
-            found: length,
-            expected: file.length,
-        });
+        return Err(MirrorError::TooShort { found: length, expected: file.length });
     }
     let found = format!("{:x}", sha256.finalize());
     if found != file.sha256 {
-        return Err(MirrorError::Checksum {
-            found,
-            expected: file.sha256,
-        });
+        return Err(MirrorError::Checksum { found, expected: file.sha256 });
     }
     Ok(())
 }
@@ -247,10 +220,7 @@ impl<R: Read, W: Write> Read for Tee<R, W> {
 }
 
 fn write_error(path: &Path, source: io::Error) -> DataError {
-    DataError::Write {
-        path: path.to_owned(),
-        source,
-    }
+    DataError::Write { path: path.to_owned(), source }
 }
 
 #[cfg(test)]
@@ -317,11 +287,7 @@ mod tests {
     fn names_in(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).expect("a folder");
         let name = |entry: io::Result<fs::DirEntry>| {
-            entry
-                .expect("an entry")
-                .file_name()
-                .to_string_lossy()
-                .into_owned()
+            entry.expect("an entry").file_name().to_string_lossy().into_owned()
         };
         entries.map(name).collect()
     }
@@ -363,10 +329,7 @@ mod tests {
     fn cut_off_answer_is_refused() {
         let packed = gzip(PAYLOAD);
         for end in [1, packed.len() / 2, packed.len() - 1] {
-            assert_refused(
-                answer("200 OK", packed.len(), &packed[..end]),
-                "the answer is cut off",
-            );
+            assert_refused(answer("200 OK", packed.len(), &packed[..end]), "the answer is cut off");
         }
         // Without a length to compare with, the end of the gzip stream shows it.
         for end in [packed.len() / 2, packed.len() - 1] {
@@ -376,10 +339,7 @@ mod tests {
 
     #[test]
     fn wrong_payload_is_refused() {
-        assert_refused(
-            ok(&gzip(&PAYLOAD[1..])),
-            "the payload has 28 bytes, expected 29",
-        );
+        assert_refused(ok(&gzip(&PAYLOAD[1..])), "the payload has 28 bytes, expected 29");
         assert_refused(
             ok(&gzip(&[PAYLOAD, &[0; 100_000]].concat())),
             "the payload has more than the expected 29 bytes",
@@ -393,10 +353,7 @@ mod tests {
         let mut damaged = gzip(PAYLOAD);
         let checksum = damaged.len() - 8;
         damaged[checksum] ^= 1;
-        assert_refused(
-            ok(&damaged),
-            "corrupt gzip stream does not have a matching checksum",
-        );
+        assert_refused(ok(&damaged), "corrupt gzip stream does not have a matching checksum");
     }
 
     #[test]
@@ -420,13 +377,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let agent = agent(None, Duration::from_millis(50));
         // The system accepts the connection; nobody answers.
-        let error = fetch_missing(
-            &agent,
-            std::slice::from_ref(&mirror),
-            &[FILE],
-            folder.path(),
-        )
-        .expect_err("must be refused");
+        let error = fetch_missing(&agent, std::slice::from_ref(&mirror), &[FILE], folder.path())
+            .expect_err("must be refused");
         assert_eq!(
             error.to_string(),
             format!("cannot fetch small.gz: {mirror}/small.gz: timeout: per read")
@@ -468,10 +420,7 @@ mod tests {
         let inner = folder.path().join("file/folder");
         fs::write(folder.path().join("file"), "").expect("a file");
         let error = fetch_from(&[], &inner).expect_err("must be refused");
-        assert_eq!(
-            error.to_string(),
-            format!("cannot write {}", inner.display())
-        );
+        assert_eq!(error.to_string(), format!("cannot write {}", inner.display()));
     }
 
     #[test]

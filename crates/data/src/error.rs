@@ -338,10 +338,7 @@ fn looked_in(searched: &[PathBuf]) -> String {
 }
 
 fn one_line(failures: &[MirrorFailure]) -> String {
-    let each: Vec<String> = failures
-        .iter()
-        .map(|f| format!("{}: {}", f.url, f.reason))
-        .collect();
+    let each: Vec<String> = failures.iter().map(|f| format!("{}: {}", f.url, f.reason)).collect();
     each.join("; ")
 }
 

@@ -11,15 +11,8 @@ const MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// stream that is cut off (of kind [`io::ErrorKind::UnexpectedEof`]).
 pub(crate) fn decompressed<'a>(mut reader: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut start = Vec::new();
-    reader
-        .by_ref()
-        .take(MAGIC.len() as u64)
-        .read_to_end(&mut start)?;
+    reader.by_ref().take(MAGIC.len() as u64).read_to_end(&mut start)?;
     let is_gzip = start == MAGIC;
     let whole = Cursor::new(start).chain(reader);
-    Ok(if is_gzip {
-        Box::new(MultiGzDecoder::new(whole))
-    } else {
-        Box::new(whole)
-    })
+    Ok(if is_gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) })
 }

@@ -34,10 +34,8 @@ pub struct Idx {
 /// with 1 to 4 dimensions and at most 2^30 values; fewer or more values than the header says.
 pub fn read_idx(path: impl AsRef<Path>) -> Result<Idx, DataError> {
     let path = path.as_ref();
-    let file = File::open(path).map_err(|source| DataError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
+    let file =
+        File::open(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
     read_idx_from(BufReader::new(file), path)
 }
 
@@ -68,11 +66,7 @@ pub fn read_idx_from(reader: impl Read, path: impl AsRef<Path>) -> Result<Idx, D
         count.checked_mul(dim).filter(|&count| count <= MAX_VALUES)
     });
     let Some(expected) = count else {
-        return Err(DataError::IdxTooLarge {
-            path: path.to_owned(),
-            dims,
-            limit: MAX_VALUES,
-        });
+        return Err(DataError::IdxTooLarge { path: path.to_owned(), dims, limit: MAX_VALUES });
     };
 
     // One byte more than expected, to see that nothing follows. For gzip, reaching the end is also
@@ -87,11 +81,7 @@ pub fn read_idx_from(reader: impl Read, path: impl AsRef<Path>) -> Result<Idx, D
         });
     }
     if values.len() > expected {
-        return Err(DataError::IdxTrailing {
-            path: path.to_owned(),
-            expected,
-            dims,
-        });
+        return Err(DataError::IdxTrailing { path: path.to_owned(), expected, dims });
     }
     Ok(Idx { dims, values })
 }
@@ -99,30 +89,17 @@ pub fn read_idx_from(reader: impl Read, path: impl AsRef<Path>) -> Result<Idx, D
 fn read_dims(reader: &mut impl Read, path: &Path) -> Result<Vec<usize>, DataError> {
     let magic = read_up_to(reader, 4, path)?;
     let &[zero, also_zero, code, rank] = magic.as_slice() else {
-        return Err(DataError::IdxHeaderTruncated {
-            path: path.to_owned(),
-            found: magic.len(),
-        });
+        return Err(DataError::IdxHeaderTruncated { path: path.to_owned(), found: magic.len() });
     };
     if [zero, also_zero] != [0, 0] {
-        return Err(DataError::IdxMagic {
-            path: path.to_owned(),
-            found: [zero, also_zero],
-        });
+        return Err(DataError::IdxMagic { path: path.to_owned(), found: [zero, also_zero] });
     }
     if code != UNSIGNED_BYTE {
-        return Err(DataError::IdxType {
-            path: path.to_owned(),
-            code,
-        });
+        return Err(DataError::IdxType { path: path.to_owned(), code });
     }
     let rank = usize::from(rank);
     if !(1..=MAX_DIMS).contains(&rank) {
-        return Err(DataError::IdxRank {
-            path: path.to_owned(),
-            found: rank,
-            limit: MAX_DIMS,
-        });
+        return Err(DataError::IdxRank { path: path.to_owned(), found: rank, limit: MAX_DIMS });
     }
     let dims = read_up_to(reader, 4 * rank, path)?;
     if dims.len() < 4 * rank {
@@ -132,19 +109,13 @@ fn read_dims(reader: &mut impl Read, path: &Path) -> Result<Vec<usize>, DataErro
         });
     }
     let (dims, _) = dims.as_chunks::<4>();
-    Ok(dims
-        .iter()
-        .map(|&dim| u32::from_be_bytes(dim) as usize)
-        .collect())
+    Ok(dims.iter().map(|&dim| u32::from_be_bytes(dim) as usize).collect())
 }
 
 /// The next bytes, `limit` of them or fewer where the data end before.
 fn read_up_to(reader: &mut impl Read, limit: usize, path: &Path) -> Result<Vec<u8>, DataError> {
     let mut bytes = Vec::new();
-    reader
-        .take(limit as u64)
-        .read_to_end(&mut bytes)
-        .map_err(|error| read_error(error, path))?;
+    reader.take(limit as u64).read_to_end(&mut bytes).map_err(|error| read_error(error, path))?;
     Ok(bytes)
 }
 
@@ -178,9 +149,7 @@ mod tests {
     }
 
     fn message(bytes: &[u8]) -> String {
-        read_idx_from(bytes, "a.idx")
-            .expect_err("must be refused")
-            .to_string()
+        read_idx_from(bytes, "a.idx").expect_err("must be refused").to_string()
     }
 
     fn header(dims: &[u32]) -> Vec<u8> {
@@ -191,27 +160,15 @@ mod tests {
 
     #[test]
     fn plain_and_gzip_read_the_same() {
-        let expected = Idx {
-            dims: vec![2, 3],
-            values: vec![10, 20, 30, 40, 50, 255],
-        };
+        let expected = Idx { dims: vec![2, 3], values: vec![10, 20, 30, 40, 50, 255] };
         assert_eq!(read_idx_from(&SMALL[..], "a.idx").expect("valid"), expected);
-        assert_eq!(
-            read_idx_from(&gzip(&SMALL)[..], "a.idx").expect("valid"),
-            expected
-        );
+        assert_eq!(read_idx_from(&gzip(&SMALL)[..], "a.idx").expect("valid"), expected);
     }
 
     #[test]
     fn a_dimension_of_0_means_no_values() {
         let idx = read_idx_from(&header(&[0, 5])[..], "a.idx").expect("valid");
-        assert_eq!(
-            idx,
-            Idx {
-                dims: vec![0, 5],
-                values: vec![]
-            }
-        );
+        assert_eq!(idx, Idx { dims: vec![0, 5], values: vec![] });
     }
 
     #[test]
@@ -220,10 +177,7 @@ mod tests {
             let expected = if end < 12 {
                 format!("a.idx: ends after {end} bytes, inside the IDX header")
             } else {
-                format!(
-                    "a.idx: {} values, expected 6 for IDX dimensions [2, 3]",
-                    end - 12
-                )
+                format!("a.idx: {} values, expected 6 for IDX dimensions [2, 3]", end - 12)
             };
             assert_eq!(message(&SMALL[..end]), expected);
         }
@@ -254,14 +208,8 @@ mod tests {
             message(&[0, 0, 0x0d, 1, 0, 0, 0, 0]),
             "a.idx: IDX element type is 0x0d, expected 0x08 (unsigned byte)"
         );
-        assert_eq!(
-            message(&[0, 0, 8, 0]),
-            "a.idx: 0 IDX dimensions, expected 1 to 4"
-        );
-        assert_eq!(
-            message(&[0, 0, 8, 5]),
-            "a.idx: 5 IDX dimensions, expected 1 to 4"
-        );
+        assert_eq!(message(&[0, 0, 8, 0]), "a.idx: 0 IDX dimensions, expected 1 to 4");
+        assert_eq!(message(&[0, 0, 8, 5]), "a.idx: 5 IDX dimensions, expected 1 to 4");
     }
 
     #[test]
@@ -298,11 +246,7 @@ mod tests {
     fn changed_bytes_never_give_a_wrong_count() {
         let mut rng = stream(0, *b"idx-test", 0);
         for _ in 0..5000 {
-            let mut bytes = if rng.random() {
-                SMALL.to_vec()
-            } else {
-                gzip(&SMALL)
-            };
+            let mut bytes = if rng.random() { SMALL.to_vec() } else { gzip(&SMALL) };
             for _ in 0..rng.random_range(1..4) {
                 let at = rng.random_range(0..bytes.len());
                 bytes[at] = rng.random();

@@ -52,7 +52,7 @@ pub use dataset::{Dataset, Targets};
 pub use digits::digits;
 pub use error::{DataError, MirrorFailure};
 pub use idx::{Idx, read_idx, read_idx_from};
-pub use images::ImageDataset;
+pub use images::{ImageDataset, draw_images};
 pub use mnist::mnist;
 pub use shuffle::permutation;
 pub use split::{split_indices, stratified_split_indices};

@@ -47,12 +47,10 @@ const FULL: u8 = 255;
 /// A missing file; a file that is not valid IDX; images and labels that don't fit together; a label
 /// above 9; files that could not be fetched from any mirror.
 pub fn mnist(data_dir: Option<&Path>) -> Result<ImageDataset, DataError> {
-    let env_dir = env::var_os(DATA_DIR_VARIABLE)
-        .filter(|folder| !folder.is_empty())
-        .map(PathBuf::from);
-    let cache = etcetera::choose_base_strategy()
-        .ok()
-        .map(|folders| folders.cache_dir().join("kiln"));
+    let env_dir =
+        env::var_os(DATA_DIR_VARIABLE).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let cache =
+        etcetera::choose_base_strategy().ok().map(|folders| folders.cache_dir().join("kiln"));
     let paths = match find(data_dir, env_dir.as_deref(), cache.as_deref())? {
         Some(paths) => paths,
         None => fetch(env_dir.as_deref(), cache.as_deref())?,
@@ -80,9 +78,7 @@ fn find(
         return all_files(&folder).map(Some);
     }
     // A cache that lacks some files is one whose download was interrupted: fetching completes it.
-    Ok(cache
-        .and_then(holding_any)
-        .and_then(|folder| all_files(&folder).ok()))
+    Ok(cache.and_then(holding_any).and_then(|folder| all_files(&folder).ok()))
 }
 
 /// `folder` or the one for MNIST inside it, whichever holds at least one of the files.
@@ -94,9 +90,7 @@ fn holding_any(folder: &Path) -> Option<PathBuf> {
 
 fn all_files(folder: &Path) -> Result<[PathBuf; 4], DataError> {
     let find = |name| {
-        existing(folder, name).ok_or(DataError::MnistFileMissing {
-            path: folder.join(name),
-        })
+        existing(folder, name).ok_or(DataError::MnistFileMissing { path: folder.join(name) })
     };
     let [a, b, c, d] = FILES;
     Ok([find(a)?, find(b)?, find(c)?, find(d)?])
@@ -112,9 +106,7 @@ fn fetch(_env_dir: Option<&Path>, cache: Option<&Path>) -> Result<[PathBuf; 4], 
 #[cfg(not(feature = "download"))]
 fn fetch(env_dir: Option<&Path>, cache: Option<&Path>) -> Result<[PathBuf; 4], DataError> {
     let searched = [env_dir, cache].into_iter().flatten().map(Path::to_owned);
-    Err(DataError::MnistNotFound {
-        searched: searched.collect(),
-    })
+    Err(DataError::MnistNotFound { searched: searched.collect() })
 }
 
 fn load(paths: &[PathBuf; 4]) -> Result<ImageDataset, DataError> {
@@ -132,13 +124,7 @@ fn load(paths: &[PathBuf; 4]) -> Result<ImageDataset, DataError> {
             train_path: train_images.clone(),
         });
     }
-    Ok(ImageDataset {
-        name: "MNIST".to_owned(),
-        height,
-        width,
-        train,
-        test,
-    })
+    Ok(ImageDataset { name: "MNIST".to_owned(), height, width, train, test })
 }
 
 /// A folder with the real files, if this machine has one: `KILN_DATA_DIR`, or the one shared by
@@ -190,16 +176,11 @@ mod tests {
         let folder = folder();
         write_small(folder.path());
         let data = mnist(Some(folder.path())).expect("valid files");
-        assert_eq!(
-            (data.name.as_str(), data.height, data.width),
-            ("MNIST", 1, 2)
-        );
+        assert_eq!((data.name.as_str(), data.height, data.width), ("MNIST", 1, 2));
         assert_eq!(data.train.features(), [0.0, 1.0, 0.2, 0.4, 0.0, 0.0]);
         assert_eq!(data.test.features(), [1.0, 1.0, 0.0, 0.2]);
-        let classes = |indices: &[u32]| Targets::Classes {
-            indices: indices.to_vec(),
-            num_classes: 10,
-        };
+        let classes =
+            |indices: &[u32]| Targets::Classes { indices: indices.to_vec(), num_classes: 10 };
         assert_eq!(data.train.targets(), &classes(&[1, 2, 9]));
         assert_eq!(data.test.targets(), &classes(&[0, 3]));
     }
@@ -229,9 +210,7 @@ mod tests {
         let plain = folder.path().join(FILES[2]);
         let gzip = folder.path().join(format!("{}.gz", FILES[2]));
         fs::rename(plain, &gzip).expect("renamed");
-        let paths = find(None, Some(folder.path()), None)
-            .expect("found")
-            .expect("found");
+        let paths = find(None, Some(folder.path()), None).expect("found").expect("found");
         assert_eq!(paths[2], gzip);
     }
 
@@ -241,10 +220,7 @@ mod tests {
         write_small(cache.path());
         let found = find(None, Some(empty.path()), Some(cache.path())).expect("no error");
         assert_eq!(found, Some(FILES.map(|name| cache.path().join(name))));
-        assert_eq!(
-            find(None, Some(empty.path()), None).expect("no error"),
-            None
-        );
+        assert_eq!(find(None, Some(empty.path()), None).expect("no error"), None);
     }
 
     #[test]
@@ -254,10 +230,8 @@ mod tests {
         write_small(cache.path());
         let missing = partial.path().join(FILES[1]);
         fs::remove_file(&missing).expect("removed");
-        let expected = format!(
-            "{}: not found, neither under this name nor with .gz added",
-            missing.display()
-        );
+        let expected =
+            format!("{}: not found, neither under this name nor with .gz added", missing.display());
         let (partial, cache) = (Some(partial.path()), Some(cache.path()));
         for (given, env_dir) in [(partial, None), (None, partial)] {
             let error = find(given, env_dir, cache).expect_err("must be refused");
@@ -325,10 +299,7 @@ mod tests {
         let Some(paths) = real_files() else { return };
         let data = load(&paths).expect("valid files");
         assert_eq!((data.train.rows(), data.test.rows()), (60_000, 10_000));
-        assert_eq!(
-            (data.height, data.width, data.train.d_input()),
-            (28, 28, 784)
-        );
+        assert_eq!((data.height, data.width, data.train.d_input()), (28, 28, 784));
         let Targets::Classes { indices, .. } = data.train.targets() else {
             panic!("class targets expected");
         };
@@ -336,10 +307,7 @@ mod tests {
         for &class in indices {
             counts[class as usize] += 1;
         }
-        assert_eq!(
-            counts,
-            [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-        );
+        assert_eq!(counts, [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
         let features = data.train.features();
         let sum: f64 = features.iter().copied().map(f64::from).sum();
         let mean = sum / features.len() as f64;

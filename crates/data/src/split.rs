@@ -70,11 +70,7 @@ fn held_out_rows(rows: usize, fraction: f64) -> Result<usize, DataError> {
     }
     let held_out = (rows as f64 * fraction).round() as usize;
     if held_out == 0 || held_out == rows {
-        return Err(DataError::SplitEmpty {
-            rows,
-            fraction,
-            held_out,
-        });
+        return Err(DataError::SplitEmpty { rows, fraction, held_out });
     }
     Ok(held_out)
 }
@@ -82,13 +78,11 @@ fn held_out_rows(rows: usize, fraction: f64) -> Result<usize, DataError> {
 fn class_sizes(classes: &[u32], num_classes: usize) -> Result<Vec<usize>, DataError> {
     let mut sizes = vec![0; num_classes];
     for (row, &class) in classes.iter().enumerate() {
-        *sizes
-            .get_mut(class as usize)
-            .ok_or(DataError::ClassOutOfRange {
-                row,
-                class,
-                num_classes,
-            })? += 1;
+        *sizes.get_mut(class as usize).ok_or(DataError::ClassOutOfRange {
+            row,
+            class,
+            num_classes,
+        })? += 1;
     }
     Ok(sizes)
 }
@@ -146,9 +140,7 @@ mod tests {
 
     fn classes_of_sizes(sizes: &[usize]) -> Vec<u32> {
         let classes = sizes.iter().enumerate();
-        classes
-            .flat_map(|(class, &size)| std::iter::repeat_n(class as u32, size))
-            .collect()
+        classes.flat_map(|(class, &size)| std::iter::repeat_n(class as u32, size)).collect()
     }
 
     #[test]
@@ -196,13 +188,9 @@ mod tests {
 
     #[test]
     fn fraction_outside_0_and_1_is_an_error() {
-        for (fraction, found) in [
-            (0.0, "0"),
-            (1.0, "1"),
-            (-0.5, "-0.5"),
-            (f64::NAN, "NaN"),
-            (f64::INFINITY, "inf"),
-        ] {
+        for (fraction, found) in
+            [(0.0, "0"), (1.0, "1"), (-0.5, "-0.5"), (f64::NAN, "NaN"), (f64::INFINITY, "inf")]
+        {
             let message =
                 format!("held-out fraction is {found}, expected a number above 0 and below 1");
             let error = split_indices(10, fraction, 0).expect_err("must be refused");

@@ -105,18 +105,12 @@ impl Activation {
 
     pub(crate) fn validate(&self) -> Result<(), ModelError> {
         match *self {
-            Self::LeakyRelu { negative_slope } if !negative_slope.is_finite() => {
-                Err(ModelError::field(
-                    "activation.negative_slope",
-                    negative_slope,
-                    "a finite number",
-                ))
+            Self::LeakyRelu { negative_slope } if !negative_slope.is_finite() => Err(
+                ModelError::field("activation.negative_slope", negative_slope, "a finite number"),
+            ),
+            Self::Elu { alpha } if !(alpha.is_finite() && alpha > 0.0) => {
+                Err(ModelError::field("activation.alpha", alpha, "a finite number above 0"))
             }
-            Self::Elu { alpha } if !(alpha.is_finite() && alpha > 0.0) => Err(ModelError::field(
-                "activation.alpha",
-                alpha,
-                "a finite number above 0",
-            )),
             _ => Ok(()),
         }
     }
@@ -128,23 +122,14 @@ const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 
 // Burn's own gelu takes its slope from the tanh approximation, which is off by up to 4e-4.
 fn gelu<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 2> {
-    let twice_phi = x
-        .clone()
-        .mul_scalar(std::f64::consts::FRAC_1_SQRT_2)
-        .erf()
-        .add_scalar(1.0);
+    let twice_phi = x.clone().mul_scalar(std::f64::consts::FRAC_1_SQRT_2).erf().add_scalar(1.0);
     x.mul_scalar(0.5).mul(twice_phi)
 }
 
 // Burn's own elu, selu and softplus take exp(x) of large positive x on the branch that the mask
 // throws away: the value is right, the gradient is 0·∞ = NaN from x = 89 on.
 fn elu<B: Backend>(x: Tensor<B, 2>, alpha: f64) -> Tensor<B, 2> {
-    let left = x
-        .clone()
-        .clamp_max(0.0)
-        .exp()
-        .sub_scalar(1.0)
-        .mul_scalar(alpha);
+    let left = x.clone().clamp_max(0.0).exp().sub_scalar(1.0).mul_scalar(alpha);
     let mask = x.clone().lower_equal_elem(0.0);
     x.mask_where(mask, left)
 }
@@ -166,9 +151,7 @@ mod tests {
     const ALL: [Activation; 11] = [
         Activation::Identity,
         Activation::Relu,
-        Activation::LeakyRelu {
-            negative_slope: 0.01,
-        },
+        Activation::LeakyRelu { negative_slope: 0.01 },
         Activation::Gelu,
         Activation::Silu,
         Activation::Elu { alpha: 1.3 },
@@ -189,10 +172,7 @@ mod tests {
         let output = activation.forward(input.clone());
         let grads = output.clone().sum().backward();
         let slope = input.grad(&grads).unwrap();
-        (
-            output.into_data().iter().collect(),
-            slope.into_data().iter().collect(),
-        )
+        (output.into_data().iter().collect(), slope.into_data().iter().collect())
     }
 
     #[test]
@@ -238,10 +218,7 @@ mod tests {
         for (activation, expected) in ALL.into_iter().zip(expected) {
             let (value, _) = value_and_slope::<B>(activation, &[-1.0, 2.0]);
             for (value, expected) in value.into_iter().zip(expected) {
-                assert!(
-                    (value - expected).abs() < 2e-7,
-                    "{activation:?}: {value} {expected}"
-                );
+                assert!((value - expected).abs() < 2e-7, "{activation:?}: {value} {expected}");
             }
         }
     }
@@ -253,10 +230,7 @@ mod tests {
                 activation,
                 &[-1e9, -1e3, -100.0, 0.0, 100.0, 1e3, 1e9],
             );
-            assert!(
-                value.iter().chain(&slope).all(|v| v.is_finite()),
-                "{activation:?} {slope:?}"
-            );
+            assert!(value.iter().chain(&slope).all(|v| v.is_finite()), "{activation:?} {slope:?}");
         }
     }
 }

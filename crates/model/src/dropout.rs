@@ -13,15 +13,8 @@ pub(crate) fn dropout<B: Backend>(x: Tensor<B, 2>, rate: f64, rng: &mut impl Rng
     let [rows, width] = x.dims();
     let keep = (1.0 / (1.0 - rate)) as f32;
     let threshold = (rate * f64::from(u32::MAX)) as u32;
-    let mask: Vec<f32> = (0..rows * width)
-        .map(|_| {
-            if rng.next_u32() < threshold {
-                0.0
-            } else {
-                keep
-            }
-        })
-        .collect();
+    let mask: Vec<f32> =
+        (0..rows * width).map(|_| if rng.next_u32() < threshold { 0.0 } else { keep }).collect();
     let mask = Tensor::from_data(TensorData::new(mask, [rows, width]), &x.device());
     x * mask
 }
@@ -35,10 +28,7 @@ mod tests {
     #[test]
     fn drops_the_stated_share_and_keeps_the_mean() {
         let x = Tensor::<Flex, 2>::ones([200, 100], &Default::default());
-        let y: Vec<f64> = dropout(x, 0.3, &mut init_rng(0))
-            .into_data()
-            .iter::<f64>()
-            .collect();
+        let y: Vec<f64> = dropout(x, 0.3, &mut init_rng(0)).into_data().iter::<f64>().collect();
         let dropped = y.iter().filter(|v| **v == 0.0).count() as f64 / y.len() as f64;
         assert!((dropped - 0.3).abs() < 0.015, "{dropped}");
         assert!(y.iter().all(|v| *v == 0.0 || (v - 1.0 / 0.7).abs() < 1e-6));

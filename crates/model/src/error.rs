@@ -22,10 +22,6 @@ impl ModelError {
         found: impl ToString,
         expected: impl Into<String>,
     ) -> Self {
-        Self::Field {
-            field: field.into(),
-            found: found.to_string(),
-            expected: expected.into(),
-        }
+        Self::Field { field: field.into(), found: found.to_string(), expected: expected.into() }
     }
 }

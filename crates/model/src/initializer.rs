@@ -91,9 +91,7 @@ impl Initializer {
 }
 
 fn uniform(len: usize, limit: f64, rng: &mut impl Rng) -> Vec<f32> {
-    (0..len)
-        .map(|_| ((2.0 * rng.random::<f64>() - 1.0) * limit) as f32)
-        .collect()
+    (0..len).map(|_| ((2.0 * rng.random::<f64>() - 1.0) * limit) as f32).collect()
 }
 
 // Box & Muller 1958; 1 − u keeps the logarithm's argument above zero.
@@ -124,11 +122,7 @@ mod tests {
         let values: Vec<f64> = weights.into_data().iter().collect();
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64;
-        (
-            mean,
-            variance.sqrt(),
-            values.iter().fold(0.0, |max, v| v.abs().max(max)),
-        )
+        (mean, variance.sqrt(), values.iter().fold(0.0, |max, v| v.abs().max(max)))
     }
 
     #[test]
@@ -137,34 +131,16 @@ mod tests {
         for (initializer, activation, std) in [
             (Initializer::KaimingUniform, relu, (2.0_f64 / 300.0).sqrt()),
             (Initializer::KaimingNormal, relu, (2.0_f64 / 300.0).sqrt()),
-            (
-                Initializer::XavierUniform,
-                tanh,
-                5.0 / 3.0 * (2.0_f64 / 500.0).sqrt(),
-            ),
-            (
-                Initializer::XavierNormal,
-                tanh,
-                5.0 / 3.0 * (2.0_f64 / 500.0).sqrt(),
-            ),
-            (
-                Initializer::Uniform { limit: 0.3 },
-                relu,
-                0.3 / 3.0_f64.sqrt(),
-            ),
+            (Initializer::XavierUniform, tanh, 5.0 / 3.0 * (2.0_f64 / 500.0).sqrt()),
+            (Initializer::XavierNormal, tanh, 5.0 / 3.0 * (2.0_f64 / 500.0).sqrt()),
+            (Initializer::Uniform { limit: 0.3 }, relu, 0.3 / 3.0_f64.sqrt()),
             (Initializer::Normal { std: 0.02 }, relu, 0.02),
             (Initializer::Zeros, relu, 0.0),
         ] {
             let (mean, found, _) = moments(initializer, activation);
             // 60,000 draws: five standard errors of the mean and of the deviation.
-            assert!(
-                mean.abs() <= 5.0 * std / 60_000_f64.sqrt(),
-                "{initializer:?} mean {mean}"
-            );
-            assert!(
-                (found - std).abs() <= 0.015 * std,
-                "{initializer:?} {found} against {std}"
-            );
+            assert!(mean.abs() <= 5.0 * std / 60_000_f64.sqrt(), "{initializer:?} mean {mean}");
+            assert!((found - std).abs() <= 0.015 * std, "{initializer:?} {found} against {std}");
         }
     }
 

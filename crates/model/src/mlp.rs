@@ -1,3 +1,5 @@
+use std::fmt;
+
 use burn::{
     module::{Module, Param},
     tensor::{
@@ -119,18 +121,10 @@ impl MlpConfig {
             }
         }
         if let Some(layer) = self.hidden.iter().position(|width| *width == 0) {
-            return Err(ModelError::field(
-                format!("hidden[{layer}]"),
-                0,
-                "at least 1",
-            ));
+            return Err(ModelError::field(format!("hidden[{layer}]"), 0, "at least 1"));
         }
         if !(0.0..1.0).contains(&self.dropout) {
-            return Err(ModelError::field(
-                "dropout",
-                self.dropout,
-                "a fraction in [0, 1)",
-            ));
+            return Err(ModelError::field("dropout", self.dropout, "a fraction in [0, 1)"));
         }
         self.activation.validate()?;
         if let Some(initializer) = &self.initializer {
@@ -156,14 +150,10 @@ impl MlpConfig {
     /// As [`MlpConfig::validate`].
     pub fn init<B: Backend>(&self, device: &B::Device) -> Result<Mlp<B>, ModelError> {
         self.validate()?;
-        let initializer = self
-            .initializer
-            .unwrap_or(self.activation.default_initializer());
+        let initializer = self.initializer.unwrap_or(self.activation.default_initializer());
         let rng = &mut init_rng(self.seed);
         let layer_sizes = self.layer_sizes();
-        let (output, hidden) = layer_sizes
-            .split_last()
-            .expect("there is always an output layer");
+        let (output, hidden) = layer_sizes.split_last().expect("there is always an output layer");
         Ok(Mlp {
             hidden: hidden
                 .iter()
@@ -186,15 +176,8 @@ impl MlpConfig {
     /// `[inputs, outputs]` of each linear layer, the output layer last.
     pub fn layer_sizes(&self) -> Vec<[usize; 2]> {
         let inputs = std::iter::once(self.d_input).chain(self.hidden.iter().copied());
-        let outputs = self
-            .hidden
-            .iter()
-            .copied()
-            .chain(std::iter::once(self.d_output));
-        inputs
-            .zip(outputs)
-            .map(|(inputs, outputs)| [inputs, outputs])
-            .collect()
+        let outputs = self.hidden.iter().copied().chain(std::iter::once(self.d_output));
+        inputs.zip(outputs).map(|(inputs, outputs)| [inputs, outputs]).collect()
     }
 
     /// Trained numbers in the network: weights, biases and the normalization's scale and shift.
@@ -207,19 +190,36 @@ impl MlpConfig {
     }
 
     fn checked_num_parameters(&self) -> Option<usize> {
-        let norm = if self.normalization == Normalization::None {
-            0_usize
-        } else {
-            2
-        };
-        let norms = self.hidden.iter().try_fold(0_usize, |sum, width| {
-            sum.checked_add(width.checked_mul(norm)?)
-        })?;
-        self.layer_sizes()
+        let norm = if self.normalization == Normalization::None { 0_usize } else { 2 };
+        let norms = self
+            .hidden
             .iter()
-            .try_fold(norms, |sum, [inputs, outputs]| {
-                sum.checked_add(inputs.checked_add(1)?.checked_mul(*outputs)?)
-            })
+            .try_fold(0_usize, |sum, width| sum.checked_add(width.checked_mul(norm)?))?;
+        self.layer_sizes().iter().try_fold(norms, |sum, [inputs, outputs]| {
+            sum.checked_add(inputs.checked_add(1)?.checked_mul(*outputs)?)
+        })
+    }
+}
+
+/// A table of the layers and their parameters.
+impl fmt::Display for MlpConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let layer_sizes = self.layer_sizes();
+        let hidden = layer_sizes.len() - 1;
+        writeln!(f, "{:<10} {:>8} {:>8} {:>12}", "layer", "inputs", "outputs", "parameters")?;
+        for (layer, [inputs, outputs]) in layer_sizes.iter().enumerate() {
+            let mut parameters = (inputs + 1) * outputs;
+            let name = if layer < hidden {
+                if self.normalization != Normalization::None {
+                    parameters += 2 * outputs;
+                }
+                format!("hidden {}", layer + 1)
+            } else {
+                "output".to_owned()
+            };
+            writeln!(f, "{name:<10} {inputs:>8} {outputs:>8} {parameters:>12}")?;
+        }
+        write!(f, "{:<10} {:>30}", "total", self.num_parameters())
     }
 }
 
@@ -256,19 +256,13 @@ struct HiddenLayer<B: Backend> {
 fn linear<B: Backend>(weights: Tensor<B, 2>) -> Linear<B> {
     let [_, width] = weights.dims();
     let bias = Tensor::zeros([width], &weights.device());
-    Linear {
-        weight: Param::from_tensor(weights),
-        bias: Some(Param::from_tensor(bias)),
-    }
+    Linear { weight: Param::from_tensor(weights), bias: Some(Param::from_tensor(bias)) }
 }
 
 impl<B: Backend> Mlp<B> {
     /// Features per row.
     pub fn d_input(&self) -> usize {
-        let first = self
-            .hidden
-            .first()
-            .map_or(&self.output, |layer| &layer.linear);
+        let first = self.hidden.first().map_or(&self.output, |layer| &layer.linear);
         first.weight.shape()[0]
     }
 
@@ -290,9 +284,7 @@ impl<B: Backend> Mlp<B> {
     pub fn forward(&self, features: Tensor<B, 2>) -> Tensor<B, 2> {
         let mut x = features;
         for layer in &self.hidden {
-            x = self
-                .activation
-                .forward(layer.norm.forward(layer.linear.forward(x)));
+            x = self.activation.forward(layer.norm.forward(layer.linear.forward(x)));
         }
         self.output.forward(x)
     }
@@ -312,9 +304,7 @@ impl<B: AutodiffBackend> Mlp<B> {
     pub fn forward_train(&self, features: Tensor<B, 2>, rng: &mut impl Rng) -> Tensor<B, 2> {
         let mut x = features;
         for layer in &self.hidden {
-            x = self
-                .activation
-                .forward(layer.norm.forward_train(layer.linear.forward(x)));
+            x = self.activation.forward(layer.norm.forward_train(layer.linear.forward(x)));
             x = dropout(x, self.dropout, rng);
         }
         self.output.forward(x)
@@ -352,19 +342,14 @@ mod tests {
         for (a, b) in flex.iter().zip(&ndarray) {
             assert!((a - b).abs() < 1e-6, "{a} {b}");
         }
-        let other = config()
-            .with_seed(43)
-            .init::<Flex>(&Default::default())
-            .unwrap();
+        let other = config().with_seed(43).init::<Flex>(&Default::default()).unwrap();
         let other: Vec<f64> = other.forward(features(6, 5)).into_data().iter().collect();
         assert_ne!(flex, other);
     }
 
     #[test]
     fn no_hidden_layers_is_a_linear_model() {
-        let model = MlpConfig::new(2, 2)
-            .init::<Flex>(&Default::default())
-            .unwrap();
+        let model = MlpConfig::new(2, 2).init::<Flex>(&Default::default()).unwrap();
         let logits = |x: [f32; 2]| -> Vec<f32> {
             let x = Tensor::from_floats([x], &Default::default());
             model.forward(x).into_data().to_vec().unwrap()
@@ -389,25 +374,27 @@ mod tests {
     }
 
     #[test]
+    fn display_is_a_table_of_the_layers() {
+        assert_eq!(
+            config().to_string(),
+            "layer        inputs  outputs   parameters\n\
+             hidden 1          5        7           42\n\
+             hidden 2          7        4           32\n\
+             output            4        3           15\n\
+             total                                  89"
+        );
+    }
+
+    #[test]
     fn dropout_acts_in_training_only() {
         type B = Autodiff<Flex>;
-        let model = config()
-            .with_dropout(0.5)
-            .init::<B>(&Default::default())
-            .unwrap();
+        let model = config().with_dropout(0.5).init::<B>(&Default::default()).unwrap();
         let plain = config().init::<B>(&Default::default()).unwrap();
         let x = features::<B>(6, 5);
         let expected = plain.forward(x.clone()).into_data();
         assert_eq!(model.forward(x.clone()).into_data(), expected);
-        assert_eq!(
-            plain.forward_train(x.clone(), &mut init_rng(0)).into_data(),
-            expected
-        );
-        let train = |seed| {
-            model
-                .forward_train(x.clone(), &mut init_rng(seed))
-                .into_data()
-        };
+        assert_eq!(plain.forward_train(x.clone(), &mut init_rng(0)).into_data(), expected);
+        let train = |seed| model.forward_train(x.clone(), &mut init_rng(seed)).into_data();
         assert_ne!(train(0), expected);
         assert_ne!(train(0), train(1));
         assert_eq!(train(0), train(0));
@@ -418,30 +405,16 @@ mod tests {
         for (config, message) in [
             (MlpConfig::new(0, 1), "`d_input` is 0, expected at least 1"),
             (MlpConfig::new(1, 0), "`d_output` is 0, expected at least 1"),
-            (
-                config().with_hidden(vec![3, 0]),
-                "`hidden[1]` is 0, expected at least 1",
-            ),
-            (
-                config().with_dropout(1.0),
-                "`dropout` is 1, expected a fraction in [0, 1)",
-            ),
-            (
-                config().with_dropout(-0.1),
-                "`dropout` is -0.1, expected a fraction in [0, 1)",
-            ),
-            (
-                config().with_dropout(f64::NAN),
-                "`dropout` is NaN, expected a fraction in [0, 1)",
-            ),
+            (config().with_hidden(vec![3, 0]), "`hidden[1]` is 0, expected at least 1"),
+            (config().with_dropout(1.0), "`dropout` is 1, expected a fraction in [0, 1)"),
+            (config().with_dropout(-0.1), "`dropout` is -0.1, expected a fraction in [0, 1)"),
+            (config().with_dropout(f64::NAN), "`dropout` is NaN, expected a fraction in [0, 1)"),
             (
                 config().with_activation(Activation::Elu { alpha: -1.0 }),
                 "`activation.alpha` is -1, expected a finite number above 0",
             ),
             (
-                config().with_activation(Activation::LeakyRelu {
-                    negative_slope: f64::INFINITY,
-                }),
+                config().with_activation(Activation::LeakyRelu { negative_slope: f64::INFINITY }),
                 "`activation.negative_slope` is inf, expected a finite number",
             ),
             (
@@ -471,9 +444,7 @@ mod tests {
     #[test]
     fn config_survives_json() {
         let config = config()
-            .with_activation(Activation::LeakyRelu {
-                negative_slope: 0.2,
-            })
+            .with_activation(Activation::LeakyRelu { negative_slope: 0.2 })
             .with_normalization(Normalization::Layer)
             .with_initializer(Initializer::Normal { std: 0.1 })
             .with_dropout(0.25);

@@ -26,18 +26,13 @@ pub enum Normalization {
 impl Normalization {
     pub(crate) fn init<B: Backend>(&self, width: usize, device: &B::Device) -> Norm<B> {
         match self {
-            Self::None => Norm {
-                batch: None,
-                layer: None,
-            },
-            Self::Batch => Norm {
-                batch: Some(BatchNormConfig::new(width).init(device)),
-                layer: None,
-            },
-            Self::Layer => Norm {
-                batch: None,
-                layer: Some(LayerNormConfig::new(width).init(device)),
-            },
+            Self::None => Norm { batch: None, layer: None },
+            Self::Batch => {
+                Norm { batch: Some(BatchNormConfig::new(width).init(device)), layer: None }
+            }
+            Self::Layer => {
+                Norm { batch: None, layer: Some(LayerNormConfig::new(width).init(device)) }
+            }
         }
     }
 }
@@ -56,12 +51,7 @@ impl<B: Backend> Norm<B> {
     pub(crate) fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
         if let Some(norm) = &self.batch {
             let mean = norm.running_mean.value_sync().unsqueeze();
-            let std = norm
-                .running_var
-                .value_sync()
-                .add_scalar(norm.epsilon)
-                .sqrt()
-                .unsqueeze();
+            let std = norm.running_var.value_sync().add_scalar(norm.epsilon).sqrt().unsqueeze();
             return (x - mean) / std * norm.gamma.val().unsqueeze() + norm.beta.val().unsqueeze();
         }
         match &self.layer {
@@ -110,13 +100,8 @@ mod tests {
         // training backend as on the plain one.
         let expected = norm.forward_train(x.clone()).into_data();
         let tolerance = burn::tensor::Tolerance::<f32>::absolute(1e-4);
-        norm.forward(x.clone())
-            .into_data()
-            .assert_approx_eq(&expected, tolerance);
-        norm.valid()
-            .forward(x.inner())
-            .into_data()
-            .assert_approx_eq(&expected, tolerance);
+        norm.forward(x.clone()).into_data().assert_approx_eq(&expected, tolerance);
+        norm.valid().forward(x.inner()).into_data().assert_approx_eq(&expected, tolerance);
     }
 
     #[test]
@@ -124,10 +109,7 @@ mod tests {
         let norm = Normalization::Batch.init::<B>(2, &Default::default());
         let x = Tensor::<B, 2>::from_floats([[3.0, -4.0]], &Default::default());
         let y: Vec<f32> = norm.forward_train(x).into_data().to_vec().unwrap();
-        assert!(
-            (y[0] - 3.0).abs() < 1e-4 && (y[1] + 4.0).abs() < 1e-4,
-            "{y:?}"
-        );
+        assert!((y[0] - 3.0).abs() < 1e-4 && (y[1] + 4.0).abs() < 1e-4, "{y:?}");
     }
 
     #[test]

@@ -92,10 +92,7 @@ mod tests {
     fn decisions_follow_the_probabilities() {
         let logits = [[1.0, 2.0, -1.0], [0.0, -0.1, -3.0]];
         assert_eq!(decide(Task::Multiclass { num_classes: 3 }, logits), [1, 0]);
-        assert_eq!(
-            decide(Task::MultiLabel { num_labels: 3 }, logits),
-            [1, 1, 0, 1, 0, 0]
-        );
+        assert_eq!(decide(Task::MultiLabel { num_labels: 3 }, logits), [1, 1, 0, 1, 0, 0]);
     }
 
     #[test]

@@ -44,9 +44,7 @@ struct Gradients<'a> {
 impl ModuleVisitor<B> for Gradients<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
         match param.val().grad(self.of) {
-            Some(gradient) => self
-                .values
-                .extend(gradient.into_data().iter::<f64>().map(Some)),
+            Some(gradient) => self.values.extend(gradient.into_data().iter::<f64>().map(Some)),
             // Running statistics are visited, but not trained.
             None => self.values.extend(vec![None; param.shape().num_elements()]),
         }
@@ -62,10 +60,7 @@ fn loss(model: &Mlp<B>) -> Tensor<B, 1> {
     let logits = model.forward_train(features(), &mut ChaCha8Rng::seed_from_u64(5));
     let targets = Tensor::<B, 1, Int>::from_ints([0, 1, 2, 3, 0, 1], &Default::default());
     let loss = LossConfig::default().with_label_smoothing(0.1);
-    let losses = loss
-        .init_sparse(4, &Default::default())
-        .unwrap()
-        .forward(logits, targets);
+    let losses = loss.init_sparse(4, &Default::default()).unwrap().forward(logits, targets);
     let weights = Tensor::from_floats([1.0, 2.0, 0.5, 1.0, 1.0, 3.0], &Default::default());
     weighted_mean(losses, Some(weights))
 }
@@ -78,25 +73,15 @@ fn assert_gradient(config: &MlpConfig) {
     };
     let model = config.init::<B>(&Default::default()).unwrap();
     let gradients = loss(&model).backward();
-    let mut visitor = Gradients {
-        of: &gradients,
-        values: Vec::new(),
-    };
+    let mut visitor = Gradients { of: &gradients, values: Vec::new() };
     model.visit(&mut visitor);
-    assert_eq!(
-        visitor.values.iter().flatten().count(),
-        config.num_parameters()
-    );
+    assert_eq!(visitor.values.iter().flatten().count(), config.num_parameters());
     for (at, slope) in visitor.values.iter().enumerate() {
         let Some(slope) = slope else { continue };
         let loss_at = |step: f64| -> f64 {
             // A fresh model each time: clones of a batch norm share their running statistics.
             let model = config.init::<B>(&Default::default()).unwrap();
-            loss(&model.map(&mut Nudge { at, step }))
-                .into_data()
-                .iter()
-                .next()
-                .unwrap()
+            loss(&model.map(&mut Nudge { at, step })).into_data().iter().next().unwrap()
         };
         let difference = (loss_at(h) - loss_at(-h)) / (2.0 * h);
         assert!(
@@ -111,9 +96,7 @@ fn gradient_through_every_activation() {
     for activation in [
         Activation::Identity,
         Activation::Relu,
-        Activation::LeakyRelu {
-            negative_slope: 0.1,
-        },
+        Activation::LeakyRelu { negative_slope: 0.1 },
         Activation::Gelu,
         Activation::Silu,
         Activation::Elu { alpha: 0.8 },
@@ -123,21 +106,13 @@ fn gradient_through_every_activation() {
         Activation::Tanh,
         Activation::Sigmoid,
     ] {
-        assert_gradient(
-            &MlpConfig::new(3, 4)
-                .with_hidden(vec![5, 3])
-                .with_activation(activation),
-        );
+        assert_gradient(&MlpConfig::new(3, 4).with_hidden(vec![5, 3]).with_activation(activation));
     }
 }
 
 #[test]
 fn gradient_through_normalization_and_dropout() {
-    for normalization in [
-        Normalization::None,
-        Normalization::Batch,
-        Normalization::Layer,
-    ] {
+    for normalization in [Normalization::None, Normalization::Batch, Normalization::Layer] {
         for dropout in [0.0, 0.4] {
             assert_gradient(
                 &MlpConfig::new(3, 4)

@@ -63,20 +63,13 @@ impl Case {
             matrix(&serde_json::from_value::<Vec<Vec<f64>>>(self.targets.clone()).unwrap())
         };
         match self.loss.as_str() {
-            "binary" => config
-                .init_binary(width, &device)
-                .unwrap()
-                .forward(logits, dense()),
-            "categorical" => config
-                .init_categorical(width, &device)
-                .unwrap()
-                .forward(logits, dense()),
+            "binary" => config.init_binary(width, &device).unwrap().forward(logits, dense()),
+            "categorical" => {
+                config.init_categorical(width, &device).unwrap().forward(logits, dense())
+            }
             "sparse" => {
                 let classes: Vec<i64> = serde_json::from_value(self.targets.clone()).unwrap();
-                config
-                    .init_sparse(width, &device)
-                    .unwrap()
-                    .forward(logits, indices(&classes))
+                config.init_sparse(width, &device).unwrap().forward(logits, indices(&classes))
             }
             other => panic!("no loss is called {other}"),
         }
@@ -95,18 +88,13 @@ impl Case {
         Values {
             per_row: values(losses),
             mean: values(mean)[0],
-            gradient: values(gradient)
-                .chunks(width)
-                .map(<[f64]>::to_vec)
-                .collect(),
+            gradient: values(gradient).chunks(width).map(<[f64]>::to_vec).collect(),
         }
     }
 }
 
 fn cases() -> Vec<Case> {
-    serde_json::from_str::<Reference>(include_str!("reference/losses.json"))
-        .unwrap()
-        .cases
+    serde_json::from_str::<Reference>(include_str!("reference/losses.json")).unwrap().cases
 }
 
 /// `tolerance` is relative to the larger of 1 and the expected value.
@@ -127,28 +115,15 @@ fn assert_equals_references<B: AutodiffBackend>(tolerance: f64) {
     for case in cases() {
         let found = case.run::<B>();
         if let Some(expected) = &case.torch {
-            assert_close(
-                &format!("{} (torch)", case.name),
-                &found,
-                expected,
-                tolerance,
-            );
+            assert_close(&format!("{} (torch)", case.name), &found, expected, tolerance);
             torch += 1;
         }
         if let Some(expected) = &case.keras {
-            assert_close(
-                &format!("{} (keras)", case.name),
-                &found,
-                expected,
-                tolerance,
-            );
+            assert_close(&format!("{} (keras)", case.name), &found, expected, tolerance);
             keras += 1;
         }
     }
-    assert!(
-        torch >= 40 && keras >= 20,
-        "{torch} cases from PyTorch, {keras} from Keras"
-    );
+    assert!(torch >= 40 && keras >= 20, "{torch} cases from PyTorch, {keras} from Keras");
 }
 
 #[test]
@@ -188,15 +163,8 @@ fn gradients_equal_central_differences() {
 #[test]
 fn losses_and_gradients_are_finite_at_a_billion() {
     for case in cases().iter().filter(|case| case.name.contains("extreme")) {
-        assert!(
-            case.logits.concat().iter().any(|z| z.abs() == 1e9),
-            "{}",
-            case.name
-        );
-        for found in [
-            case.run::<Autodiff<NdArray>>(),
-            case.run::<Autodiff<Flex>>(),
-        ] {
+        assert!(case.logits.concat().iter().any(|z| z.abs() == 1e9), "{}", case.name);
+        for found in [case.run::<Autodiff<NdArray>>(), case.run::<Autodiff<Flex>>()] {
             let all = [found.per_row, found.gradient.concat(), vec![found.mean]].concat();
             assert!(all.iter().all(|v| v.is_finite()), "{}: {all:?}", case.name);
         }
@@ -205,22 +173,13 @@ fn losses_and_gradients_are_finite_at_a_billion() {
 
 #[test]
 fn sparse_equals_categorical_on_one_hot() {
-    let logits = vec![
-        vec![0.2, -1.0, 3.0],
-        vec![1e3, 0.0, -1e3],
-        vec![0.0, 0.0, 0.0],
-    ];
-    let (classes, one_hot) = (
-        [2, 1, 0],
-        [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]],
-    );
+    let logits = vec![vec![0.2, -1.0, 3.0], vec![1e3, 0.0, -1e3], vec![0.0, 0.0, 0.0]];
+    let (classes, one_hot) = ([2, 1, 0], [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]);
     for config in [
         LossConfig::default(),
         LossConfig::default().with_label_smoothing(0.2),
         LossConfig::default().with_class_weights(vec![0.5, 2.0, 3.0]),
-        LossConfig::default()
-            .with_label_smoothing(0.2)
-            .with_class_weights(vec![0.5, 2.0, 3.0]),
+        LossConfig::default().with_label_smoothing(0.2).with_class_weights(vec![0.5, 2.0, 3.0]),
     ] {
         let device = Default::default();
         let sparse = config.init_sparse::<NdArray<f64>>(3, &device).unwrap();
@@ -241,13 +200,10 @@ fn binary_equals_sparse_on_two_classes() {
     let classes = [1, 0, 1, 0, 0];
     let config = LossConfig::default().with_class_weights(vec![0.7, 2.5]);
     let device = Default::default();
-    let binary = config
-        .init_binary::<NdArray<f64>>(1, &device)
-        .unwrap()
-        .forward(
-            matrix(&logits.map(|z| vec![z])),
-            matrix(&classes.map(|class| vec![class as f64])),
-        );
+    let binary = config.init_binary::<NdArray<f64>>(1, &device).unwrap().forward(
+        matrix(&logits.map(|z| vec![z])),
+        matrix(&classes.map(|class| vec![class as f64])),
+    );
     let sparse = config
         .init_sparse::<NdArray<f64>>(2, &device)
         .unwrap()
@@ -259,14 +215,9 @@ fn binary_equals_sparse_on_two_classes() {
 
 #[test]
 fn pos_weight_of_a_binary_target_is_the_class_weight_of_its_positive_class() {
-    let (logits, targets) = (
-        matrix(&[vec![1.2], vec![-0.3]]),
-        matrix(&[vec![1.0], vec![0.25]]),
-    );
+    let (logits, targets) = (matrix(&[vec![1.2], vec![-0.3]]), matrix(&[vec![1.0], vec![0.25]]));
     let losses = |config: LossConfig| {
-        let loss = config
-            .init_binary::<NdArray<f64>>(1, &Default::default())
-            .unwrap();
+        let loss = config.init_binary::<NdArray<f64>>(1, &Default::default()).unwrap();
         values(loss.forward(logits.clone(), targets.clone()))
     };
     assert_eq!(

@@ -28,12 +28,7 @@ impl GradientClipping {
             Self::Norm(value) => ("clipping.norm", value),
             Self::Value(value) => ("clipping.value", value),
         };
-        check(
-            field,
-            value,
-            value > 0.0 && value.is_finite(),
-            "a finite number above 0",
-        )
+        check(field, value, value > 0.0 && value.is_finite(), "a finite number above 0")
     }
 
     /// All on the device: the norm is never read by the host.
@@ -48,10 +43,7 @@ impl GradientClipping {
                 rewrite(model, gradients, limit)
             }
             Self::Norm(norm) => {
-                let mut squares = Squares::<B> {
-                    gradients: &gradients,
-                    sum: None,
-                };
+                let mut squares = Squares::<B> { gradients: &gradients, sum: None };
                 model.visit(&mut squares);
                 let Some(sum) = squares.sum else {
                     return gradients;
@@ -102,8 +94,7 @@ impl<B: AutodiffBackend> ModuleVisitor<B> for Rewrite<B> {
                 Limit::Value(limit) => gradient.clamp(-limit, *limit),
                 Limit::Factor(factor) => gradient * factor.clone().unsqueeze(),
             };
-            self.gradients
-                .register::<B::InnerBackend, D>(param.id, gradient);
+            self.gradients.register::<B::InnerBackend, D>(param.id, gradient);
         }
     }
 }
@@ -113,11 +104,7 @@ fn rewrite<B: AutodiffBackend>(
     gradients: GradientsParams,
     limit: Limit<B>,
 ) -> GradientsParams {
-    let mut visitor = Rewrite {
-        gradients,
-        limit,
-        backend: PhantomData,
-    };
+    let mut visitor = Rewrite { gradients, limit, backend: PhantomData };
     model.visit(&mut visitor);
     visitor.gradients
 }

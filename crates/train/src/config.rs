@@ -95,8 +95,8 @@ impl TrainConfig {
     }
 
     /// Sets how the learning rate changes.
-    pub fn with_schedule(mut self, schedule: Schedule) -> Self {
-        self.schedule = schedule;
+    pub fn with_schedule(mut self, schedule: impl Into<Schedule>) -> Self {
+        self.schedule = schedule.into();
         self
     }
 
@@ -146,12 +146,7 @@ impl TrainConfig {
             }
         }
         let in_range = self.learning_rate > 0.0 && self.learning_rate.is_finite();
-        check(
-            "learning_rate",
-            self.learning_rate,
-            in_range,
-            "a finite number above 0",
-        )?;
+        check("learning_rate", self.learning_rate, in_range, "a finite number above 0")?;
         self.optimizer.validate()?;
         self.schedule.validate()?;
         if let Some(clipping) = &self.clipping {
@@ -205,31 +200,36 @@ pub struct EarlyStopping {
 
 impl Default for EarlyStopping {
     fn default() -> Self {
-        Self {
-            monitor: Monitor::Loss,
-            patience: 5,
-            min_delta: 0.0,
-        }
+        Self { monitor: Monitor::Loss, patience: 5, min_delta: 0.0 }
     }
 }
 
 impl EarlyStopping {
+    /// Sets what is compared.
+    pub fn with_monitor(mut self, monitor: Monitor) -> Self {
+        self.monitor = monitor;
+        self
+    }
+
+    /// Sets the epochs without improvement that stop the run.
+    pub fn with_patience(mut self, patience: usize) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Sets what counts as improvement: more than this.
+    pub fn with_min_delta(mut self, min_delta: f64) -> Self {
+        self.min_delta = min_delta;
+        self
+    }
+
     fn validate(&self) -> Result<(), TrainError> {
         if self.patience == 0 {
-            return Err(TrainError::field(
-                "early_stopping.patience",
-                0,
-                "at least 1",
-            ));
+            return Err(TrainError::field("early_stopping.patience", 0, "at least 1"));
         }
         let in_range = self.min_delta >= 0.0 && self.min_delta.is_finite();
         let expected = "a finite number, at least 0";
-        check(
-            "early_stopping.min_delta",
-            self.min_delta,
-            in_range,
-            expected,
-        )
+        check("early_stopping.min_delta", self.min_delta, in_range, expected)
     }
 }
 
@@ -251,24 +251,15 @@ mod tests {
     #[test]
     fn wrong_configs_name_the_field_and_its_range() {
         let config = TrainConfig::new;
-        let stopping = |patience, min_delta| EarlyStopping {
-            monitor: Monitor::Loss,
-            patience,
-            min_delta,
-        };
+        let stopping =
+            |patience, min_delta| EarlyStopping { monitor: Monitor::Loss, patience, min_delta };
         for (config, message) in [
             (
                 config().with_batch_size(BatchSize::Rows(0)),
                 "`batch_size` is 0, expected at least 1",
             ),
-            (
-                config().with_num_epochs(0),
-                "`num_epochs` is 0, expected at least 1",
-            ),
-            (
-                config().with_restarts(0),
-                "`restarts` is 0, expected at least 1",
-            ),
+            (config().with_num_epochs(0), "`num_epochs` is 0, expected at least 1"),
+            (config().with_restarts(0), "`restarts` is 0, expected at least 1"),
             (
                 config().with_learning_rate(-1.0),
                 "`learning_rate` is -1, expected a finite number above 0",
@@ -286,10 +277,8 @@ mod tests {
                 "`optimizer.momentum` is 0, expected above 0 for Nesterov's momentum",
             ),
             (
-                config().with_optimizer(OptimizerConfig::AdaGrad {
-                    epsilon: 0.0,
-                    weight_decay: 0.0,
-                }),
+                config()
+                    .with_optimizer(OptimizerConfig::AdaGrad { epsilon: 0.0, weight_decay: 0.0 }),
                 "`optimizer.epsilon` is 0, expected a finite number above 0",
             ),
             (
@@ -328,9 +317,6 @@ mod tests {
             .with_early_stopping(EarlyStopping::default());
         let json = serde_json::to_string(&config).unwrap();
         assert_eq!(serde_json::from_str::<TrainConfig>(&json).unwrap(), config);
-        assert_eq!(
-            serde_json::from_str::<TrainConfig>("{}").unwrap(),
-            TrainConfig::new()
-        );
+        assert_eq!(serde_json::from_str::<TrainConfig>("{}").unwrap(), TrainConfig::new());
     }
 }

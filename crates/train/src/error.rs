@@ -77,11 +77,7 @@ impl TrainError {
         found: impl ToString,
         expected: impl Into<String>,
     ) -> Self {
-        Self::Field {
-            field: field.into(),
-            found: found.to_string(),
-            expected: expected.into(),
-        }
+        Self::Field { field: field.into(), found: found.to_string(), expected: expected.into() }
     }
 }
 

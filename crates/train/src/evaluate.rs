@@ -63,25 +63,17 @@ impl Evaluation {
         let width = task.d_output();
         let probabilities = probabilities(task, &predictions.logits);
         match task {
-            Task::Multiclass { num_classes } => Self::multiclass(
-                loss,
-                &actual,
-                &predictions.decisions,
-                &probabilities,
-                num_classes,
-            ),
+            Task::Multiclass { num_classes } => {
+                Self::multiclass(loss, &actual, &predictions.decisions, &probabilities, num_classes)
+            }
             Task::Binary | Task::MultiLabel { .. } => {
                 let column = |values: &[u32], label: usize| -> Vec<u32> {
                     values.iter().skip(label).step_by(width).copied().collect()
                 };
                 let labels: Vec<Self> = (0..width)
                     .map(|label| {
-                        let p: Vec<f64> = probabilities
-                            .iter()
-                            .skip(label)
-                            .step_by(width)
-                            .copied()
-                            .collect();
+                        let p: Vec<f64> =
+                            probabilities.iter().skip(label).step_by(width).copied().collect();
                         let decisions = column(&predictions.decisions, label);
                         Self::binary(loss, &column(&actual, label), &decisions, &p)
                     })
@@ -167,12 +159,22 @@ impl Evaluation {
             calibration_error: mean(|label| label.calibration_error),
             roc_auc: mean_of_some(|label| label.roc_auc),
             pr_auc: mean_of_some(|label| label.pr_auc),
-            confusion: labels
-                .iter()
-                .map(|label| label.confusion[0].clone())
-                .collect(),
+            confusion: labels.iter().map(|label| label.confusion[0].clone()).collect(),
         }
     }
+}
+
+/// The rows, from 0, whose decision is not right; multi-label: in every label.
+///
+/// # Panics
+///
+/// If the predictions were made for another dataset or task.
+pub fn mistakes(task: Task, dataset: &Dataset, predictions: &Predictions) -> Vec<usize> {
+    let actual = actual(task, dataset.targets());
+    let width = actual.len() / dataset.rows();
+    let rows = actual.chunks_exact(width).zip(predictions.decisions.chunks_exact(width));
+    let wrong = rows.enumerate().filter(|(_, (actual, decided))| actual != decided);
+    wrong.map(|(row, _)| row).collect()
 }
 
 /// Σ wᵢ·lᵢ / Σ wᵢ in f64.
@@ -190,9 +192,7 @@ pub(crate) fn mean_loss(predictions: &Predictions, weights: Option<&[f32]>) -> f
 
 /// The share of rows whose decisions, `width` of them, are all right.
 pub(crate) fn exact_match(actual: &[u32], decisions: &[u32], width: usize) -> f64 {
-    let rows = actual
-        .chunks_exact(width)
-        .zip(decisions.chunks_exact(width));
+    let rows = actual.chunks_exact(width).zip(decisions.chunks_exact(width));
     let right = rows.filter(|(actual, decided)| actual == decided).count();
     right as f64 / (actual.len() / width) as f64
 }
@@ -203,10 +203,7 @@ pub(crate) fn actual(task: Task, targets: &Targets) -> Vec<u32> {
         Targets::Classes { indices, .. } => indices.clone(),
         Targets::Dense { values, width } => match task {
             Task::Multiclass { .. } => values.chunks_exact(*width).map(argmax).collect(),
-            _ => values
-                .iter()
-                .map(|value| u32::from(*value >= 0.5))
-                .collect(),
+            _ => values.iter().map(|value| u32::from(*value >= 0.5)).collect(),
         },
     }
 }
@@ -225,10 +222,9 @@ fn argmax(row: &[f32]) -> u32 {
 /// Sigmoid or softmax in f64: an f32 probability near 1 loses the digits that log loss is made of.
 fn probabilities(task: Task, logits: &[f32]) -> Vec<f64> {
     match task {
-        Task::Binary | Task::MultiLabel { .. } => logits
-            .iter()
-            .map(|z| 1.0 / (1.0 + (-f64::from(*z)).exp()))
-            .collect(),
+        Task::Binary | Task::MultiLabel { .. } => {
+            logits.iter().map(|z| 1.0 / (1.0 + (-f64::from(*z)).exp())).collect()
+        }
         Task::Multiclass { num_classes } => {
             let mut probabilities = Vec::with_capacity(logits.len());
             for row in logits.chunks_exact(num_classes) {
@@ -255,10 +251,7 @@ mod tests {
         let dataset = Dataset::new(
             vec![0.0; 3],
             1,
-            Targets::Classes {
-                indices: vec![0, 1, 1],
-                num_classes: 2,
-            },
+            Targets::Classes { indices: vec![0, 1, 1], num_classes: 2 },
         )
         .unwrap()
         .with_weights(vec![1.0, 1.0, 2.0])
@@ -273,11 +266,9 @@ mod tests {
         let found = Evaluation::new(Task::Multiclass { num_classes: 2 }, &dataset, &predictions);
         close(found.loss, (0.3 + 0.5 + 2.0 * 1.4) / 4.0);
         close(found.accuracy, 2.0 / 3.0);
+        assert_eq!(mistakes(Task::Multiclass { num_classes: 2 }, &dataset, &predictions), [2]);
         close(found.balanced_accuracy, 0.75);
-        close(
-            found.log_loss,
-            (2.0 * (4.0_f64 / 3.0).ln() + 4.0_f64.ln()) / 3.0,
-        );
+        close(found.log_loss, (2.0 * (4.0_f64 / 3.0).ln() + 4.0_f64.ln()) / 3.0);
         close(found.brier, (2.0 * 0.125 + 1.125) / 3.0);
         // Confidence ¾ everywhere, right in two of three.
         close(found.calibration_error, 0.75 - 2.0 / 3.0);
@@ -292,14 +283,8 @@ mod tests {
             losses: vec![0.1, 0.2, 0.3, 0.4],
             decisions: vec![1, 0, 1, 0],
         };
-        let classes = Targets::Classes {
-            indices: vec![1, 1, 0, 0],
-            num_classes: 2,
-        };
-        let column = Targets::Dense {
-            values: vec![1.0, 1.0, 0.0, 0.0],
-            width: 1,
-        };
+        let classes = Targets::Classes { indices: vec![1, 1, 0, 0], num_classes: 2 };
+        let column = Targets::Dense { values: vec![1.0, 1.0, 0.0, 0.0], width: 1 };
         let evaluate = |targets| {
             let dataset = Dataset::new(vec![0.0; 4], 1, targets).unwrap();
             Evaluation::new(Task::Binary, &dataset, &predictions)
@@ -311,10 +296,7 @@ mod tests {
 
     #[test]
     fn multi_label_rows_are_right_only_in_every_label() {
-        let targets = Targets::Dense {
-            values: vec![1.0, 0.0, 1.0, 1.0],
-            width: 2,
-        };
+        let targets = Targets::Dense { values: vec![1.0, 0.0, 1.0, 1.0], width: 2 };
         let dataset = Dataset::new(vec![0.0; 2], 1, targets).unwrap();
         let predictions = Predictions {
             logits: vec![1.0, -1.0, 1.0, -1.0],

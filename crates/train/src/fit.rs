@@ -119,9 +119,7 @@ fn check_run(
     }
     if valid.is_none() {
         if config.early_stopping.is_some() {
-            return Err(TrainError::NoValidation {
-                field: "early_stopping",
-            });
+            return Err(TrainError::NoValidation { field: "early_stopping" });
         }
         if config.restarts > 1 {
             return Err(TrainError::NoValidation { field: "restarts" });
@@ -241,12 +239,7 @@ impl<B: AutodiffBackend> Run<'_, B> {
                 learning_rates.push(learning_rate);
                 tell(
                     observers,
-                    Event::Iteration {
-                        epoch: epoch + 1,
-                        iteration,
-                        rows,
-                        learning_rate,
-                    },
+                    Event::Iteration { epoch: epoch + 1, iteration, rows, learning_rate },
                 )?;
             }
             let (losses, train_loss) = losses.read();
@@ -263,28 +256,15 @@ impl<B: AutodiffBackend> Run<'_, B> {
             }
             tell(
                 observers,
-                Event::Losses {
-                    first_iteration: first_iteration + 1,
-                    losses: &losses,
-                },
+                Event::Losses { first_iteration: first_iteration + 1, losses: &losses },
             )?;
 
-            let score = self
-                .valid
-                .as_ref()
-                .map(|valid| valid.score(&model.valid(), self.task));
+            let score = self.valid.as_ref().map(|valid| valid.score(&model.valid(), self.task));
             if let Some((loss, accuracy)) = score {
                 if !loss.is_finite() {
                     return Err(diverged("validation", loss, losses.len() - 1));
                 }
-                tell(
-                    observers,
-                    Event::Validation {
-                        epoch: epoch + 1,
-                        loss,
-                        accuracy,
-                    },
-                )?;
+                tell(observers, Event::Validation { epoch: epoch + 1, loss, accuracy })?;
             }
             plateau.observe(&config.schedule, score.map_or(train_loss, |(loss, _)| loss));
             let best = match (&mut stopping, score) {
@@ -321,33 +301,16 @@ impl<B: AutodiffBackend> Run<'_, B> {
             Some(stopping) => stopping.into_best().expect("there was at least one epoch"),
             None => (history.len() - 1, model.valid()),
         };
-        tell(
-            observers,
-            Event::Stop {
-                reason: stop,
-                kept_epoch: kept + 1,
-            },
-        )?;
+        tell(observers, Event::Stop { reason: stop, kept_epoch: kept + 1 })?;
         // Without validation rows there is but one restart, and nothing to compete with.
         let score = history[kept].valid_loss.unwrap_or(0.0);
         let kept_epoch = kept + 1;
-        Ok((
-            score,
-            Trained {
-                model,
-                config: model_config,
-                history,
-                kept_epoch,
-                stop,
-            },
-        ))
+        Ok((score, Trained { model, config: model_config, history, kept_epoch, stop }))
     }
 }
 
 fn tell(observers: &mut [&mut dyn Observer], event: Event<'_>) -> Result<(), TrainError> {
-    observers
-        .iter_mut()
-        .try_for_each(|observer| observer.observe(&event))
+    observers.iter_mut().try_for_each(|observer| observer.observe(&event))
 }
 
 /// The losses of an epoch, left on the device until it is over: reading one waits for all that a GPU
@@ -367,12 +330,7 @@ impl<B: Backend> Losses<B> {
     const JOIN: usize = 256;
 
     fn new() -> Self {
-        Self {
-            numbers: Vec::new(),
-            joined: Vec::new(),
-            rows: Vec::new(),
-            weighted: false,
-        }
+        Self { numbers: Vec::new(), joined: Vec::new(), rows: Vec::new(), weighted: false }
     }
 
     fn push(&mut self, loss: Tensor<B, 1>, rows: usize, weights: Option<Tensor<B, 1>>) {
@@ -383,8 +341,7 @@ impl<B: Backend> Losses<B> {
             self.numbers.push(weights.sum());
         }
         if self.numbers.len() >= Self::JOIN {
-            self.joined
-                .push(Tensor::cat(std::mem::take(&mut self.numbers), 0));
+            self.joined.push(Tensor::cat(std::mem::take(&mut self.numbers), 0));
         }
     }
 
@@ -393,18 +350,11 @@ impl<B: Backend> Losses<B> {
         self.joined.append(&mut self.numbers);
         let values: Vec<f64> = Tensor::cat(self.joined, 0).into_data().iter().collect();
         let (losses, weights): (Vec<f64>, Vec<f64>) = if self.weighted {
-            values
-                .chunks_exact(2)
-                .map(|pair| (pair[0], pair[1]))
-                .unzip()
+            values.chunks_exact(2).map(|pair| (pair[0], pair[1])).unzip()
         } else {
             (values, self.rows)
         };
-        let sum: f64 = losses
-            .iter()
-            .zip(&weights)
-            .map(|(loss, weight)| loss * weight)
-            .sum();
+        let sum: f64 = losses.iter().zip(&weights).map(|(loss, weight)| loss * weight).sum();
         let mean = sum / weights.iter().sum::<f64>();
         (losses, mean)
     }

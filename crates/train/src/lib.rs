@@ -56,7 +56,7 @@ mod stopping;
 pub use clip::GradientClipping;
 pub use config::{BatchSize, EarlyStopping, Monitor, TrainConfig};
 pub use error::TrainError;
-pub use evaluate::Evaluation;
+pub use evaluate::{Evaluation, mistakes};
 pub use fit::{Trained, fit};
 pub use metrics::{
     ConfusionMatrix, brier, brier_binary, expected_calibration_error, log_loss, macro_ovr, pr_auc,

@@ -74,14 +74,12 @@ pub(crate) fn check_dataset(
         });
     }
     let (fits, expected) = match (task, dataset.targets()) {
-        (Task::Binary, Targets::Classes { num_classes, .. }) => (
-            *num_classes == 2,
-            "binary, with 2 classes or one column".to_owned(),
-        ),
-        (Task::Binary, Targets::Dense { width, .. }) => (
-            *width == 1,
-            "binary, with 2 classes or one column".to_owned(),
-        ),
+        (Task::Binary, Targets::Classes { num_classes, .. }) => {
+            (*num_classes == 2, "binary, with 2 classes or one column".to_owned())
+        }
+        (Task::Binary, Targets::Dense { width, .. }) => {
+            (*width == 1, "binary, with 2 classes or one column".to_owned())
+        }
         (Task::Multiclass { num_classes }, targets) => (
             targets.num_outputs() == num_classes,
             format!("multiclass, with {num_classes} classes"),
@@ -98,10 +96,5 @@ pub(crate) fn check_dataset(
         Targets::Classes { num_classes, .. } => format!("an index of {num_classes} classes"),
         Targets::Dense { width, .. } => format!("{width} columns wide"),
     };
-    Err(TrainError::Mismatch {
-        what: "target",
-        found,
-        other: "task",
-        expected,
-    })
+    Err(TrainError::Mismatch { what: "target", found, other: "task", expected })
 }

@@ -100,158 +100,75 @@ impl OptimizerConfig {
 
     /// Gradient descent with momentum, in [0, 1); 0.9 is usual.
     pub fn momentum(momentum: f64) -> Self {
-        Self::Sgd {
-            momentum,
-            nesterov: false,
-            weight_decay: 0.0,
-        }
+        Self::Sgd { momentum, nesterov: false, weight_decay: 0.0 }
     }
 
     /// Gradient descent with Nesterov's momentum, in (0, 1); 0.9 is usual.
     pub fn nesterov(momentum: f64) -> Self {
-        Self::Sgd {
-            momentum,
-            nesterov: true,
-            weight_decay: 0.0,
-        }
+        Self::Sgd { momentum, nesterov: true, weight_decay: 0.0 }
     }
 
     /// Adam with its usual constants.
     pub fn adam() -> Self {
-        Self::Adam {
-            beta_1: 0.9,
-            beta_2: 0.999,
-            epsilon: 1e-8,
-            weight_decay: 0.0,
-        }
+        Self::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, weight_decay: 0.0 }
     }
 
     /// AdamW with its usual constants.
     pub fn adam_w() -> Self {
-        Self::AdamW {
-            beta_1: 0.9,
-            beta_2: 0.999,
-            epsilon: 1e-8,
-            weight_decay: 0.01,
-        }
+        Self::AdamW { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, weight_decay: 0.01 }
     }
 
     /// RMSprop with its usual constants.
     pub fn rms_prop() -> Self {
-        Self::RmsProp {
-            alpha: 0.99,
-            epsilon: 1e-8,
-            momentum: 0.0,
-            weight_decay: 0.0,
-        }
+        Self::RmsProp { alpha: 0.99, epsilon: 1e-8, momentum: 0.0, weight_decay: 0.0 }
     }
 
     /// AdaGrad with its usual constants.
     pub fn ada_grad() -> Self {
-        Self::AdaGrad {
-            epsilon: 1e-10,
-            weight_decay: 0.0,
-        }
+        Self::AdaGrad { epsilon: 1e-10, weight_decay: 0.0 }
     }
 
     /// Adan with its usual constants.
     pub fn adan() -> Self {
-        Self::Adan {
-            beta_1: 0.98,
-            beta_2: 0.92,
-            beta_3: 0.99,
-            epsilon: 1e-8,
-            weight_decay: 0.0,
-        }
+        Self::Adan { beta_1: 0.98, beta_2: 0.92, beta_3: 0.99, epsilon: 1e-8, weight_decay: 0.0 }
     }
 
     pub(crate) fn validate(&self) -> Result<(), TrainError> {
         let (memories, epsilon, weight_decay) = match *self {
-            Self::Sgd {
-                momentum,
-                nesterov,
-                weight_decay,
-            } => {
+            Self::Sgd { momentum, nesterov, weight_decay } => {
                 if nesterov && momentum == 0.0 {
                     let expected = "above 0 for Nesterov's momentum";
                     return Err(TrainError::field("optimizer.momentum", 0, expected));
                 }
                 (vec![("momentum", momentum)], 1.0, weight_decay)
             }
-            Self::Adam {
-                beta_1,
-                beta_2,
-                epsilon,
-                weight_decay,
+            Self::Adam { beta_1, beta_2, epsilon, weight_decay }
+            | Self::AdamW { beta_1, beta_2, epsilon, weight_decay } => {
+                (vec![("beta_1", beta_1), ("beta_2", beta_2)], epsilon, weight_decay)
             }
-            | Self::AdamW {
-                beta_1,
-                beta_2,
-                epsilon,
-                weight_decay,
-            } => (
-                vec![("beta_1", beta_1), ("beta_2", beta_2)],
-                epsilon,
-                weight_decay,
-            ),
-            Self::RmsProp {
-                alpha,
-                epsilon,
-                momentum,
-                weight_decay,
-            } => (
-                vec![("alpha", alpha), ("momentum", momentum)],
-                epsilon,
-                weight_decay,
-            ),
-            Self::AdaGrad {
-                epsilon,
-                weight_decay,
-            } => (vec![], epsilon, weight_decay),
-            Self::Adan {
-                beta_1,
-                beta_2,
-                beta_3,
-                epsilon,
-                weight_decay,
-            } => {
+            Self::RmsProp { alpha, epsilon, momentum, weight_decay } => {
+                (vec![("alpha", alpha), ("momentum", momentum)], epsilon, weight_decay)
+            }
+            Self::AdaGrad { epsilon, weight_decay } => (vec![], epsilon, weight_decay),
+            Self::Adan { beta_1, beta_2, beta_3, epsilon, weight_decay } => {
                 let memories = vec![("beta_1", beta_1), ("beta_2", beta_2), ("beta_3", beta_3)];
                 (memories, epsilon, weight_decay)
             }
         };
         for (name, value) in memories {
             let in_range = (0.0..1.0).contains(&value);
-            check(
-                &format!("optimizer.{name}"),
-                value,
-                in_range,
-                "a number in [0, 1)",
-            )?;
+            check(&format!("optimizer.{name}"), value, in_range, "a number in [0, 1)")?;
         }
         let in_range = epsilon > 0.0 && epsilon.is_finite();
-        check(
-            "optimizer.epsilon",
-            epsilon,
-            in_range,
-            "a finite number above 0",
-        )?;
+        check("optimizer.epsilon", epsilon, in_range, "a finite number above 0")?;
         let in_range = weight_decay >= 0.0 && weight_decay.is_finite();
-        check(
-            "optimizer.weight_decay",
-            weight_decay,
-            in_range,
-            "a finite number, at least 0",
-        )
+        check("optimizer.weight_decay", weight_decay, in_range, "a finite number, at least 0")
     }
 
     pub(crate) fn init<B: AutodiffBackend>(&self) -> Box<dyn Step<B>> {
         let decay = |penalty: f64| (penalty > 0.0).then(|| WeightDecayConfig::new(penalty as f32));
         match *self {
-            Self::Sgd {
-                momentum,
-                nesterov,
-                weight_decay,
-            } => Box::new(
+            Self::Sgd { momentum, nesterov, weight_decay } => Box::new(
                 SgdConfig::new()
                     .with_weight_decay(decay(weight_decay))
                     .with_momentum((momentum > 0.0).then(|| {
@@ -262,12 +179,7 @@ impl OptimizerConfig {
                     }))
                     .init::<B, Mlp<B>>(),
             ),
-            Self::Adam {
-                beta_1,
-                beta_2,
-                epsilon,
-                weight_decay,
-            } => Box::new(
+            Self::Adam { beta_1, beta_2, epsilon, weight_decay } => Box::new(
                 AdamConfig::new()
                     .with_beta_1(beta_1 as f32)
                     .with_beta_2(beta_2 as f32)
@@ -275,12 +187,7 @@ impl OptimizerConfig {
                     .with_weight_decay(decay(weight_decay))
                     .init::<B, Mlp<B>>(),
             ),
-            Self::AdamW {
-                beta_1,
-                beta_2,
-                epsilon,
-                weight_decay,
-            } => Box::new(
+            Self::AdamW { beta_1, beta_2, epsilon, weight_decay } => Box::new(
                 AdamWConfig::new()
                     .with_beta_1(beta_1 as f32)
                     .with_beta_2(beta_2 as f32)
@@ -288,12 +195,7 @@ impl OptimizerConfig {
                     .with_weight_decay(weight_decay as f32)
                     .init::<B, Mlp<B>>(),
             ),
-            Self::RmsProp {
-                alpha,
-                epsilon,
-                momentum,
-                weight_decay,
-            } => Box::new(
+            Self::RmsProp { alpha, epsilon, momentum, weight_decay } => Box::new(
                 RmsPropConfig::new()
                     .with_alpha(alpha as f32)
                     .with_epsilon(epsilon as f32)
@@ -301,22 +203,13 @@ impl OptimizerConfig {
                     .with_weight_decay(decay(weight_decay))
                     .init::<B, Mlp<B>>(),
             ),
-            Self::AdaGrad {
-                epsilon,
-                weight_decay,
-            } => Box::new(
+            Self::AdaGrad { epsilon, weight_decay } => Box::new(
                 AdaGradConfig::new()
                     .with_epsilon(epsilon as f32)
                     .with_weight_decay(decay(weight_decay))
                     .init::<B, Mlp<B>>(),
             ),
-            Self::Adan {
-                beta_1,
-                beta_2,
-                beta_3,
-                epsilon,
-                weight_decay,
-            } => Box::new(
+            Self::Adan { beta_1, beta_2, beta_3, epsilon, weight_decay } => Box::new(
                 AdanConfig::new()
                     .with_beta_1(beta_1 as f32)
                     .with_beta_2(beta_2 as f32)
@@ -352,11 +245,7 @@ impl FromStr for OptimizerConfig {
             "adan" => Self::adan(),
             other => {
                 let expected = "sgd, momentum, nesterov, adam, adamw, rmsprop, adagrad or adan";
-                return Err(TrainError::field(
-                    "optimizer",
-                    format!("\"{other}\""),
-                    expected,
-                ));
+                return Err(TrainError::field("optimizer", format!("\"{other}\""), expected));
             }
         })
     }

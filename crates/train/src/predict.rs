@@ -70,9 +70,7 @@ pub(crate) fn predict_batches<B: Backend>(
 ) -> Predictions {
     let parts = batches.in_order().map(|batch| {
         let logits = model.forward(batch.features);
-        let losses = objective
-            .forward(logits.clone(), batch.targets)
-            .unsqueeze_dim(1);
+        let losses = objective.forward(logits.clone(), batch.targets).unsqueeze_dim(1);
         let decisions = task.decide(logits.clone()).float();
         Tensor::cat(vec![logits, losses, decisions], 1)
     });
@@ -89,9 +87,7 @@ pub(crate) fn predict_batches<B: Backend>(
         let (logits, rest) = row.split_at(d_output);
         predictions.logits.extend_from_slice(logits);
         predictions.losses.push(rest[0]);
-        predictions
-            .decisions
-            .extend(rest[1..].iter().map(|decision| *decision as u32));
+        predictions.decisions.extend(rest[1..].iter().map(|decision| *decision as u32));
     }
     predictions
 }

@@ -20,6 +20,13 @@ pub struct Schedule {
     pub decay: Decay,
 }
 
+impl From<Decay> for Schedule {
+    /// Without warm-up.
+    fn from(decay: Decay) -> Self {
+        Self { warmup_iterations: 0, decay }
+    }
+}
+
 /// The factor of the learning rate after the warm-up.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -71,23 +78,19 @@ pub enum Decay {
 }
 
 impl Decay {
+    /// Half a cosine wave down to 0.
+    pub fn cosine() -> Self {
+        Self::Cosine { final_fraction: 0.0 }
+    }
+
     /// One cycle with the usual constants: up for 30 % of the iterations from 1/25, down to 4e-6.
     pub fn one_cycle() -> Self {
-        Self::OneCycle {
-            rise: 0.3,
-            initial_fraction: 1.0 / 25.0,
-            final_fraction: 1.0 / 25e4,
-        }
+        Self::OneCycle { rise: 0.3, initial_fraction: 1.0 / 25.0, final_fraction: 1.0 / 25e4 }
     }
 
     /// Reduction on plateau with the usual constants: by 10 after 10 epochs.
     pub fn reduce_on_plateau() -> Self {
-        Self::ReduceOnPlateau {
-            factor: 0.1,
-            patience: 10,
-            min_delta: 1e-4,
-            final_fraction: 0.0,
-        }
+        Self::ReduceOnPlateau { factor: 0.1, patience: 10, min_delta: 1e-4, final_fraction: 0.0 }
     }
 }
 
@@ -106,37 +109,18 @@ impl Schedule {
     pub(crate) fn validate(&self) -> Result<(), TrainError> {
         let fraction = |field: &str, value: f64| {
             let in_range = (0.0..=1.0).contains(&value);
-            check(
-                &format!("schedule.decay.{field}"),
-                value,
-                in_range,
-                "a fraction in [0, 1]",
-            )
+            check(&format!("schedule.decay.{field}"), value, in_range, "a fraction in [0, 1]")
         };
         let positive = |field: &str, value: f64| {
             let in_range = value > 0.0 && value <= 1.0;
-            check(
-                &format!("schedule.decay.{field}"),
-                value,
-                in_range,
-                "a fraction in (0, 1]",
-            )
+            check(&format!("schedule.decay.{field}"), value, in_range, "a fraction in (0, 1]")
         };
         let open = |field: &str, value: f64| {
             let in_range = value > 0.0 && value < 1.0;
-            check(
-                &format!("schedule.decay.{field}"),
-                value,
-                in_range,
-                "a fraction in (0, 1)",
-            )
+            check(&format!("schedule.decay.{field}"), value, in_range, "a fraction in (0, 1)")
         };
         let at_least_one = |field: &str, value: usize| match value {
-            0 => Err(TrainError::field(
-                format!("schedule.decay.{field}"),
-                0,
-                "at least 1",
-            )),
+            0 => Err(TrainError::field(format!("schedule.decay.{field}"), 0, "at least 1")),
             _ => Ok(()),
         };
         match self.decay {
@@ -147,30 +131,17 @@ impl Schedule {
             }
             Decay::Exponential { factor } => positive("factor", factor),
             Decay::Cosine { final_fraction } => fraction("final_fraction", final_fraction),
-            Decay::OneCycle {
-                rise,
-                initial_fraction,
-                final_fraction,
-            } => {
+            Decay::OneCycle { rise, initial_fraction, final_fraction } => {
                 if self.warmup_iterations > 0 {
                     let found = self.warmup_iterations;
                     let expected = "0 with one_cycle, which brings its own warm-up";
-                    return Err(TrainError::field(
-                        "schedule.warmup_iterations",
-                        found,
-                        expected,
-                    ));
+                    return Err(TrainError::field("schedule.warmup_iterations", found, expected));
                 }
                 open("rise", rise)?;
                 positive("initial_fraction", initial_fraction)?;
                 fraction("final_fraction", final_fraction)
             }
-            Decay::ReduceOnPlateau {
-                factor,
-                patience,
-                min_delta,
-                final_fraction,
-            } => {
+            Decay::ReduceOnPlateau { factor, patience, min_delta, final_fraction } => {
                 open("factor", factor)?;
                 at_least_one("patience", patience)?;
                 let in_range = min_delta >= 0.0 && min_delta.is_finite();
@@ -192,26 +163,14 @@ impl Schedule {
             Decay::Exponential { factor } => factor.powf(at.epoch as f64),
             Decay::Cosine { final_fraction } => {
                 let first = self.warmup_iterations;
-                cosine(
-                    1.0,
-                    final_fraction,
-                    progress(at.iteration, first, at.iterations),
-                )
+                cosine(1.0, final_fraction, progress(at.iteration, first, at.iterations))
             }
-            Decay::OneCycle {
-                rise,
-                initial_fraction,
-                final_fraction,
-            } => {
+            Decay::OneCycle { rise, initial_fraction, final_fraction } => {
                 let peak = (rise * at.iterations as f64) as usize;
                 if at.iteration < peak {
                     cosine(initial_fraction, 1.0, at.iteration as f64 / peak as f64)
                 } else {
-                    cosine(
-                        1.0,
-                        final_fraction,
-                        progress(at.iteration, peak, at.iterations),
-                    )
+                    cosine(1.0, final_fraction, progress(at.iteration, peak, at.iterations))
                 }
             }
             Decay::ReduceOnPlateau { .. } => plateau.fraction,
@@ -239,21 +198,12 @@ pub(crate) struct Plateau {
 
 impl Plateau {
     pub(crate) fn new() -> Self {
-        Self {
-            fraction: 1.0,
-            best: f64::INFINITY,
-            epochs_without: 0,
-        }
+        Self { fraction: 1.0, best: f64::INFINITY, epochs_without: 0 }
     }
 
     /// Takes in the loss of an epoch.
     pub(crate) fn observe(&mut self, schedule: &Schedule, loss: f64) {
-        let Decay::ReduceOnPlateau {
-            factor,
-            patience,
-            min_delta,
-            final_fraction,
-        } = schedule.decay
+        let Decay::ReduceOnPlateau { factor, patience, min_delta, final_fraction } = schedule.decay
         else {
             return;
         };
@@ -277,21 +227,12 @@ mod tests {
     /// The fractions of a run of 5 epochs of 2 iterations.
     fn fractions(schedule: Schedule) -> Vec<f64> {
         schedule.validate().unwrap();
-        let at = |iteration| Position {
-            iteration,
-            epoch: iteration / 2,
-            iterations: 10,
-        };
-        (0..10)
-            .map(|iteration| schedule.fraction(at(iteration), &Plateau::new()))
-            .collect()
+        let at = |iteration| Position { iteration, epoch: iteration / 2, iterations: 10 };
+        (0..10).map(|iteration| schedule.fraction(at(iteration), &Plateau::new())).collect()
     }
 
     fn decay(decay: Decay) -> Schedule {
-        Schedule {
-            warmup_iterations: 0,
-            decay,
-        }
+        decay.into()
     }
 
     fn assert_close(found: &[f64], expected: &[f64]) {
@@ -308,55 +249,30 @@ mod tests {
 
     #[test]
     fn warm_up_rises_in_equal_steps_to_the_full_rate() {
-        let schedule = Schedule {
-            warmup_iterations: 4,
-            decay: Decay::Constant,
-        };
-        assert_close(
-            &fractions(schedule),
-            &[0.25, 0.5, 0.75, 1., 1., 1., 1., 1., 1., 1.],
-        );
+        let schedule = Schedule { warmup_iterations: 4, decay: Decay::Constant };
+        assert_close(&fractions(schedule), &[0.25, 0.5, 0.75, 1., 1., 1., 1., 1., 1., 1.]);
     }
 
     #[test]
     fn step_falls_every_so_many_epochs() {
-        let schedule = decay(Decay::Step {
-            epochs: 2,
-            factor: 0.1,
-        });
-        assert_close(
-            &fractions(schedule),
-            &[1., 1., 1., 1., 0.1, 0.1, 0.1, 0.1, 0.01, 0.01],
-        );
+        let schedule = decay(Decay::Step { epochs: 2, factor: 0.1 });
+        assert_close(&fractions(schedule), &[1., 1., 1., 1., 0.1, 0.1, 0.1, 0.1, 0.01, 0.01]);
     }
 
     #[test]
     fn exponential_falls_every_epoch() {
         let expected = [1., 1., 0.5, 0.5, 0.25, 0.25, 0.125, 0.125, 0.0625, 0.0625];
-        assert_close(
-            &fractions(decay(Decay::Exponential { factor: 0.5 })),
-            &expected,
-        );
+        assert_close(&fractions(decay(Decay::Exponential { factor: 0.5 })), &expected);
     }
 
     #[test]
     fn cosine_ends_where_it_is_told() {
-        let found = fractions(decay(Decay::Cosine {
-            final_fraction: 0.2,
-        }));
+        let found = fractions(decay(Decay::Cosine { final_fraction: 0.2 }));
         assert_eq!(found[0], 1.0);
         assert!((found[9] - 0.2).abs() < 1e-12);
-        assert!(
-            (found[3] - (0.2 + 0.8 * 0.75)).abs() < 1e-12,
-            "cos(π/3) = ½"
-        );
+        assert!((found[3] - (0.2 + 0.8 * 0.75)).abs() < 1e-12, "cos(π/3) = ½");
         assert!(found.windows(2).all(|pair| pair[0] > pair[1]));
-        let warm = Schedule {
-            warmup_iterations: 4,
-            decay: Decay::Cosine {
-                final_fraction: 0.0,
-            },
-        };
+        let warm = Schedule { warmup_iterations: 4, decay: Decay::Cosine { final_fraction: 0.0 } };
         let found = fractions(warm);
         assert_eq!((found[3], found[4]), (1.0, 1.0));
         assert!(found[9].abs() < 1e-12);
@@ -393,10 +309,7 @@ mod tests {
     fn wrong_schedules_name_the_field_and_its_range() {
         for (schedule, message) in [
             (
-                decay(Decay::Step {
-                    epochs: 0,
-                    factor: 0.1,
-                }),
+                decay(Decay::Step { epochs: 0, factor: 0.1 }),
                 "`schedule.decay.epochs` is 0, expected at least 1",
             ),
             (
@@ -404,16 +317,11 @@ mod tests {
                 "`schedule.decay.factor` is 0, expected a fraction in (0, 1]",
             ),
             (
-                decay(Decay::Cosine {
-                    final_fraction: f64::NAN,
-                }),
+                decay(Decay::Cosine { final_fraction: f64::NAN }),
                 "`schedule.decay.final_fraction` is NaN, expected a fraction in [0, 1]",
             ),
             (
-                Schedule {
-                    warmup_iterations: 5,
-                    decay: Decay::one_cycle(),
-                },
+                Schedule { warmup_iterations: 5, decay: Decay::one_cycle() },
                 "`schedule.warmup_iterations` is 5, \
                  expected 0 with one_cycle, which brings its own warm-up",
             ),

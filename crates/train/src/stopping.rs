@@ -15,11 +15,7 @@ struct Best<M> {
 
 impl<M> Stopping<M> {
     pub(crate) fn new(config: EarlyStopping) -> Self {
-        Self {
-            config,
-            best: None,
-            epochs_without: 0,
-        }
+        Self { config, best: None, epochs_without: 0 }
     }
 
     pub(crate) fn monitor(&self) -> Monitor {
@@ -34,11 +30,7 @@ impl<M> Stopping<M> {
             None => true,
         };
         if is_best {
-            self.best = Some(Best {
-                epoch,
-                score,
-                model: model(),
-            });
+            self.best = Some(Best { epoch, score, model: model() });
             self.epochs_without = 0;
         } else {
             self.epochs_without += 1;
@@ -62,11 +54,8 @@ mod tests {
 
     fn run(patience: usize, min_delta: f64, scores: &[f64]) -> (usize, (usize, &'static str)) {
         let names = ["a", "b", "c", "d", "e", "f"];
-        let mut stopping = Stopping::new(EarlyStopping {
-            monitor: Monitor::Loss,
-            patience,
-            min_delta,
-        });
+        let mut stopping =
+            Stopping::new(EarlyStopping { monitor: Monitor::Loss, patience, min_delta });
         let mut epochs = 0;
         for (epoch, score) in scores.iter().enumerate() {
             stopping.observe(epoch, *score, || names[epoch]);

@@ -55,10 +55,7 @@ impl<B: Backend> BinaryCrossEntropy<B> {
             *weight *= factor;
         }
         let tensor = |weights: Vec<f64>| {
-            weights
-                .iter()
-                .any(|w| *w != 1.0)
-                .then(|| weights_tensor(&weights, device))
+            weights.iter().any(|w| *w != 1.0).then(|| weights_tensor(&weights, device))
         };
         Self {
             label_smoothing: config.label_smoothing,

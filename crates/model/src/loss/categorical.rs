@@ -39,10 +39,7 @@ impl<B: Backend> CategoricalCrossEntropy<B> {
     pub(super) fn new(config: &LossConfig, device: &B::Device) -> Self {
         Self {
             label_smoothing: config.label_smoothing,
-            class_weights: config
-                .class_weights
-                .as_ref()
-                .map(|w| weights_tensor(w, device)),
+            class_weights: config.class_weights.as_ref().map(|w| weights_tensor(w, device)),
         }
     }
 
@@ -59,17 +56,12 @@ impl<B: Backend> CategoricalCrossEntropy<B> {
         let [_, num_classes] = logits.dims();
         let targets = match self.label_smoothing {
             0.0 => targets,
-            a => targets
-                .mul_scalar(1.0 - a)
-                .add_scalar(a / num_classes as f64),
+            a => targets.mul_scalar(1.0 - a).add_scalar(a / num_classes as f64),
         };
         let targets = match &self.class_weights {
             Some(weights) => targets * weights.clone().unsqueeze(),
             None => targets,
         };
-        (log_softmax(logits, 1) * targets)
-            .sum_dim(1)
-            .squeeze_dim(1)
-            .neg()
+        (log_softmax(logits, 1) * targets).sum_dim(1).squeeze_dim(1).neg()
     }
 }

@@ -115,11 +115,7 @@ impl LossConfig {
     fn validate(&self, num_weights: usize) -> Result<(), ModelError> {
         if !(0.0..=1.0).contains(&self.label_smoothing) {
             let found = self.label_smoothing;
-            return Err(ModelError::field(
-                "label_smoothing",
-                found,
-                "a fraction in [0, 1]",
-            ));
+            return Err(ModelError::field("label_smoothing", found, "a fraction in [0, 1]"));
         }
         match &self.class_weights {
             Some(weights) => check_weights("class_weights", weights, num_weights),
@@ -133,16 +129,9 @@ fn check_weights(field: &str, weights: &[f64], len: usize) -> Result<(), ModelEr
         let found = format!("a list of {}", weights.len());
         return Err(ModelError::field(field, found, format!("a list of {len}")));
     }
-    if let Some(i) = weights
-        .iter()
-        .position(|weight| !(weight.is_finite() && *weight >= 0.0))
-    {
+    if let Some(i) = weights.iter().position(|weight| !(weight.is_finite() && *weight >= 0.0)) {
         let field = format!("{field}[{i}]");
-        return Err(ModelError::field(
-            field,
-            weights[i],
-            "a finite number, at least 0",
-        ));
+        return Err(ModelError::field(field, weights[i], "a finite number, at least 0"));
     }
     if weights.iter().all(|weight| *weight == 0.0) {
         return Err(ModelError::field(field, "all zero", "at least one above 0"));
@@ -168,17 +157,11 @@ mod tests {
         let device = Default::default();
         for (error, message) in [
             (
-                config()
-                    .with_label_smoothing(1.5)
-                    .init_sparse::<Flex>(3, &device)
-                    .err(),
+                config().with_label_smoothing(1.5).init_sparse::<Flex>(3, &device).err(),
                 "`label_smoothing` is 1.5, expected a fraction in [0, 1]",
             ),
             (
-                config()
-                    .with_class_weights(vec![1.0])
-                    .init_sparse::<Flex>(3, &device)
-                    .err(),
+                config().with_class_weights(vec![1.0]).init_sparse::<Flex>(3, &device).err(),
                 "`class_weights` is a list of 1, expected a list of 3",
             ),
             (
@@ -189,24 +172,15 @@ mod tests {
                 "`class_weights[1]` is -2, expected a finite number, at least 0",
             ),
             (
-                config()
-                    .with_class_weights(vec![0.0, 0.0])
-                    .init_binary::<Flex>(1, &device)
-                    .err(),
+                config().with_class_weights(vec![0.0, 0.0]).init_binary::<Flex>(1, &device).err(),
                 "`class_weights` is all zero, expected at least one above 0",
             ),
             (
-                config()
-                    .with_pos_weight(vec![1.0, 0.0])
-                    .init_binary::<Flex>(2, &device)
-                    .err(),
+                config().with_pos_weight(vec![1.0, 0.0]).init_binary::<Flex>(2, &device).err(),
                 "`pos_weight[1]` is 0, expected a finite number above 0",
             ),
             (
-                config()
-                    .with_pos_weight(vec![2.0])
-                    .init_sparse::<Flex>(2, &device)
-                    .err(),
+                config().with_pos_weight(vec![2.0]).init_sparse::<Flex>(2, &device).err(),
                 "`pos_weight` is [2.0], expected none for a multiclass target; \
                  `class_weights` says it there",
             ),

@@ -39,10 +39,7 @@ impl<B: Backend> SparseCategoricalCrossEntropy<B> {
     pub(super) fn new(config: &LossConfig, device: &B::Device) -> Self {
         Self {
             label_smoothing: config.label_smoothing,
-            class_weights: config
-                .class_weights
-                .as_ref()
-                .map(|w| weights_tensor(w, device)),
+            class_weights: config.class_weights.as_ref().map(|w| weights_tensor(w, device)),
         }
     }
 
@@ -58,10 +55,8 @@ impl<B: Backend> SparseCategoricalCrossEntropy<B> {
     pub fn forward(&self, logits: Tensor<B, 2>, targets: Tensor<B, 1, Int>) -> Tensor<B, 1> {
         let [_, num_classes] = logits.dims();
         let log_probabilities = log_softmax(logits, 1);
-        let mut of_target = log_probabilities
-            .clone()
-            .gather(1, targets.clone().unsqueeze_dim(1))
-            .squeeze_dim(1);
+        let mut of_target =
+            log_probabilities.clone().gather(1, targets.clone().unsqueeze_dim(1)).squeeze_dim(1);
         if let Some(weights) = &self.class_weights {
             of_target = of_target * weights.clone().select(0, targets);
         }
@@ -72,10 +67,8 @@ impl<B: Backend> SparseCategoricalCrossEntropy<B> {
             Some(weights) => log_probabilities * weights.clone().unsqueeze(),
             None => log_probabilities,
         };
-        let of_all = of_all
-            .sum_dim(1)
-            .squeeze_dim(1)
-            .mul_scalar(self.label_smoothing / num_classes as f64);
+        let of_all =
+            of_all.sum_dim(1).squeeze_dim(1).mul_scalar(self.label_smoothing / num_classes as f64);
         (of_target.mul_scalar(1.0 - self.label_smoothing) + of_all).neg()
     }
 }

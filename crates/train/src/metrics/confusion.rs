@@ -25,10 +25,7 @@ impl ConfusionMatrix {
     /// When `num_classes` is 0.
     pub fn new(num_classes: usize) -> Self {
         assert!(num_classes > 0, "num_classes must be at least 1");
-        Self {
-            num_classes,
-            counts: vec![0; num_classes * num_classes],
-        }
+        Self { num_classes, counts: vec![0; num_classes * num_classes] }
     }
 
     /// The matrix of rows with known classes and the classes predicted for them.
@@ -38,11 +35,7 @@ impl ConfusionMatrix {
     /// When `num_classes` is 0, the slices differ in length, or a class is not below
     /// `num_classes`.
     pub fn from_classes(actual: &[u32], predicted: &[u32], num_classes: usize) -> Self {
-        assert_eq!(
-            actual.len(),
-            predicted.len(),
-            "one predicted class for each actual one"
-        );
+        assert_eq!(actual.len(), predicted.len(), "one predicted class for each actual one");
         let mut matrix = Self::new(num_classes);
         for (&actual, &predicted) in actual.iter().zip(predicted) {
             matrix.add(actual as usize, predicted as usize);
@@ -85,16 +78,12 @@ impl ConfusionMatrix {
     ///
     /// When `class` is not below `num_classes`.
     pub fn support(&self, class: usize) -> u64 {
-        (0..self.num_classes)
-            .map(|predicted| self.count(class, predicted))
-            .sum()
+        (0..self.num_classes).map(|predicted| self.count(class, predicted)).sum()
     }
 
     /// Fraction of all rows predicted right: `sum_c count(c, c) / total`.
     pub fn accuracy(&self) -> f64 {
-        let right = (0..self.num_classes)
-            .map(|class| self.count(class, class))
-            .sum();
+        let right = (0..self.num_classes).map(|class| self.count(class, class)).sum();
         ratio(right, self.total())
     }
 
@@ -122,10 +111,7 @@ impl ConfusionMatrix {
     ///
     /// When `class` is not below `num_classes`.
     pub fn f1(&self, class: usize) -> f64 {
-        ratio(
-            2 * self.count(class, class),
-            self.support(class) + self.predicted(class),
-        )
+        ratio(2 * self.count(class, class), self.support(class) + self.predicted(class))
     }
 
     /// Unweighted mean of the recall of the classes that have rows; guessing gives
@@ -133,11 +119,7 @@ impl ConfusionMatrix {
     ///
     /// Source: scikit-learn's `balanced_accuracy_score`.
     pub fn balanced_accuracy(&self) -> f64 {
-        mean(
-            (0..self.num_classes)
-                .filter(|&c| self.support(c) > 0)
-                .map(|c| self.recall(c)),
-        )
+        mean((0..self.num_classes).filter(|&c| self.support(c) > 0).map(|c| self.recall(c)))
     }
 
     /// Unweighted mean of F1 over the classes that occur, as actual or as predicted.
@@ -161,18 +143,12 @@ impl ConfusionMatrix {
     ///
     /// When there is not one name for each class.
     pub fn table(&self, class_names: &[String]) -> String {
-        assert_eq!(
-            class_names.len(),
-            self.num_classes,
-            "one name for each class"
-        );
+        assert_eq!(class_names.len(), self.num_classes, "one name for each class");
         let names: Vec<String> = class_names.iter().map(|name| one_line(name)).collect();
         let (mut labels, mut headings, mut gap) = (names.clone(), names, 2);
         if line_width(&labels, &self.column_widths(&headings), gap) > LINE {
             gap = 1;
-            headings = (0..self.num_classes)
-                .map(|class| class.to_string())
-                .collect();
+            headings = (0..self.num_classes).map(|class| class.to_string()).collect();
             let index_width = width(&headings);
             for (label, index) in labels.iter_mut().zip(&headings) {
                 if label != index {
@@ -208,9 +184,8 @@ impl ConfusionMatrix {
             let recall = shown(self.recall(actual), self.support(actual));
             text += &line(&labels[actual], &counts, &recall);
         }
-        let precision: Vec<String> = classes
-            .map(|c| shown(self.precision(c), self.predicted(c)))
-            .collect();
+        let precision: Vec<String> =
+            classes.map(|c| shown(self.precision(c), self.predicted(c))).collect();
         text += &line(PRECISION, &precision, "");
         text
     }
@@ -227,18 +202,12 @@ impl ConfusionMatrix {
 
     /// How many rows were predicted as this class.
     fn predicted(&self, class: usize) -> u64 {
-        (0..self.num_classes)
-            .map(|actual| self.count(actual, class))
-            .sum()
+        (0..self.num_classes).map(|actual| self.count(actual, class)).sum()
     }
 
     fn index(&self, actual: usize, predicted: usize) -> usize {
         // Unchecked, a predicted class out of range would be counted in the next row.
-        assert!(
-            actual < self.num_classes,
-            "actual class {actual} of {}",
-            self.num_classes
-        );
+        assert!(actual < self.num_classes, "actual class {actual} of {}", self.num_classes);
         assert!(
             predicted < self.num_classes,
             "predicted class {predicted} of {}",
@@ -251,9 +220,7 @@ impl ConfusionMatrix {
 /// The [table](ConfusionMatrix::table) with indices for names.
 impl fmt::Display for ConfusionMatrix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<String> = (0..self.num_classes)
-            .map(|class| class.to_string())
-            .collect();
+        let names: Vec<String> = (0..self.num_classes).map(|class| class.to_string()).collect();
         f.write_str(&self.table(&names))
     }
 }
@@ -269,9 +236,7 @@ impl<'de> Deserialize<'de> for ConfusionMatrix {
         let rows = Vec::<Vec<u64>>::deserialize(deserializer)?;
         let num_classes = rows.len();
         if num_classes == 0 {
-            return Err(D::Error::custom(
-                "a confusion matrix has no rows, expected at least 1",
-            ));
+            return Err(D::Error::custom("a confusion matrix has no rows, expected at least 1"));
         }
         if let Some(row) = rows.iter().position(|row| row.len() != num_classes) {
             return Err(D::Error::custom(format_args!(
@@ -281,18 +246,11 @@ impl<'de> Deserialize<'de> for ConfusionMatrix {
         }
         let counts = rows.concat();
         // F1 doubles a count, so half the range is what every sum stays within.
-        let total = counts
-            .iter()
-            .try_fold(0_u64, |sum, &count| sum.checked_add(count));
+        let total = counts.iter().try_fold(0_u64, |sum, &count| sum.checked_add(count));
         if total.is_none_or(|total| total > u64::MAX / 2) {
-            return Err(D::Error::custom(
-                "the counts of a confusion matrix add up to over 2^63",
-            ));
+            return Err(D::Error::custom("the counts of a confusion matrix add up to over 2^63"));
         }
-        Ok(Self {
-            num_classes,
-            counts,
-        })
+        Ok(Self { num_classes, counts })
     }
 }
 
@@ -304,11 +262,7 @@ const RECALL: &str = "recall";
 const RATIO: usize = 5;
 
 fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
@@ -317,11 +271,7 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 fn shown(value: f64, whole: u64) -> String {
-    if whole == 0 {
-        "-".to_owned()
-    } else {
-        format!("{value:.3}")
-    }
+    if whole == 0 { "-".to_owned() } else { format!("{value:.3}") }
 }
 
 fn line_width(labels: &[String], columns: &[usize], gap: usize) -> usize {
@@ -330,18 +280,12 @@ fn line_width(labels: &[String], columns: &[usize], gap: usize) -> usize {
 }
 
 fn width(texts: &[String]) -> usize {
-    texts
-        .iter()
-        .map(|text| text.chars().count())
-        .max()
-        .unwrap_or(0)
+    texts.iter().map(|text| text.chars().count()).max().unwrap_or(0)
 }
 
 /// Class names come from files: a line break would tear the table, an escape drive the terminal.
 fn one_line(name: &str) -> String {
-    name.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn cut(text: &mut String, room: usize) {
@@ -394,17 +338,10 @@ mod tests {
     fn an_empty_matrix_is_zero_everywhere() {
         let matrix = ConfusionMatrix::new(3);
         assert_eq!(matrix.total(), 0);
-        for value in [
-            matrix.accuracy(),
-            matrix.balanced_accuracy(),
-            matrix.macro_f1(),
-        ] {
+        for value in [matrix.accuracy(), matrix.balanced_accuracy(), matrix.macro_f1()] {
             assert_eq!(value, 0.0);
         }
-        assert_eq!(
-            (matrix.precision(2), matrix.recall(2), matrix.f1(2)),
-            (0.0, 0.0, 0.0)
-        );
+        assert_eq!((matrix.precision(2), matrix.recall(2), matrix.f1(2)), (0.0, 0.0, 0.0));
     }
 
     #[test]
@@ -412,27 +349,14 @@ mod tests {
         let matrix = ConfusionMatrix::from_classes(&[0, 0, 1], &[0, 1, 1], 2);
         let json = serde_json::to_string(&matrix).unwrap();
         assert_eq!(json, "[[1,1],[0,1]]");
-        assert_eq!(
-            serde_json::from_str::<ConfusionMatrix>(&json).unwrap(),
-            matrix
-        );
+        assert_eq!(serde_json::from_str::<ConfusionMatrix>(&json).unwrap(), matrix);
     }
 
     #[test]
     fn malformed_json_is_an_error() {
-        let error = |json| {
-            serde_json::from_str::<ConfusionMatrix>(json)
-                .unwrap_err()
-                .to_string()
-        };
-        assert_eq!(
-            error("[]"),
-            "a confusion matrix has no rows, expected at least 1"
-        );
-        assert_eq!(
-            error("[[1,0],[0]]"),
-            "row 1 of a confusion matrix has 1 counts, expected 2"
-        );
+        let error = |json| serde_json::from_str::<ConfusionMatrix>(json).unwrap_err().to_string();
+        assert_eq!(error("[]"), "a confusion matrix has no rows, expected at least 1");
+        assert_eq!(error("[[1,0],[0]]"), "row 1 of a confusion matrix has 1 counts, expected 2");
         assert_eq!(
             error("[[18446744073709551615]]"),
             "the counts of a confusion matrix add up to over 2^63"
@@ -450,25 +374,17 @@ versicolor       0           2          1   0.667
 virginica        0           1          1   0.500
 precision    1.000       0.667      0.500
 ";
-        assert_eq!(
-            matrix.table(&names(&["setosa", "versicolor", "virginica"])),
-            expected
-        );
+        assert_eq!(matrix.table(&names(&["setosa", "versicolor", "virginica"])), expected);
     }
 
     #[test]
     fn names_that_do_not_fit_are_cut_and_columns_numbered() {
-        let long: Vec<String> = (0..10)
-            .map(|c| format!("a long name, number {c}"))
-            .collect();
+        let long: Vec<String> = (0..10).map(|c| format!("a long name, number {c}")).collect();
         let classes: Vec<u32> = (0..10).collect();
         let mut matrix = ConfusionMatrix::from_classes(&classes, &classes, 10);
         matrix.counts[0] = 12_345;
         let table = matrix.table(&long);
-        assert!(
-            table.lines().all(|line| line.chars().count() <= 80),
-            "{table}"
-        );
+        assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
         let start = "              predicted
 actual            0     1     2     3     4     5     6     7     8     9 recall
 0 a long nam… 12345     0     0     0     0     0     0     0     0     0  1.000

@@ -31,10 +31,7 @@ fn check_matrix(values: &[f64], actual: &[u32], num_classes: usize) {
         actual.len()
     );
     for &class in actual {
-        assert!(
-            (class as usize) < num_classes,
-            "class {class} of {num_classes}"
-        );
+        assert!((class as usize) < num_classes, "class {class} of {num_classes}");
     }
 }
 

@@ -24,14 +24,9 @@ use super::check_matrix;
 pub fn log_loss(probabilities: &[f64], actual: &[u32], num_classes: usize) -> f64 {
     check_matrix(probabilities, actual, num_classes);
     mean(
-        probabilities
-            .chunks_exact(num_classes)
-            .zip(actual)
-            .map(|(row, &actual)| {
-                -row[actual as usize]
-                    .clamp(f64::EPSILON, 1.0 - f64::EPSILON)
-                    .ln()
-            }),
+        probabilities.chunks_exact(num_classes).zip(actual).map(|(row, &actual)| {
+            -row[actual as usize].clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()
+        }),
     )
 }
 
@@ -56,16 +51,10 @@ pub fn log_loss(probabilities: &[f64], actual: &[u32], num_classes: usize) -> f6
 /// Source: Brier, "Verification of forecasts expressed in terms of probability", 1950.
 pub fn brier(probabilities: &[f64], actual: &[u32], num_classes: usize) -> f64 {
     check_matrix(probabilities, actual, num_classes);
-    mean(
-        probabilities
-            .chunks_exact(num_classes)
-            .zip(actual)
-            .map(|(row, &actual)| {
-                let squared =
-                    |(class, p): (usize, &f64)| (p - f64::from(class == actual as usize)).powi(2);
-                row.iter().enumerate().map(squared).sum()
-            }),
-    )
+    mean(probabilities.chunks_exact(num_classes).zip(actual).map(|(row, &actual)| {
+        let squared = |(class, p): (usize, &f64)| (p - f64::from(class == actual as usize)).powi(2);
+        row.iter().enumerate().map(squared).sum()
+    }))
 }
 
 /// Brier score of the positive class, in [0, 1]; 0 is best, and `p = 0.5` throughout gives 0.25.
@@ -81,17 +70,8 @@ pub fn brier(probabilities: &[f64], actual: &[u32], num_classes: usize) -> f64 {
 ///
 /// When `probabilities` and `positive` differ in length.
 pub fn brier_binary(probabilities: &[f64], positive: &[bool]) -> f64 {
-    assert_eq!(
-        probabilities.len(),
-        positive.len(),
-        "one probability for each row"
-    );
-    mean(
-        probabilities
-            .iter()
-            .zip(positive)
-            .map(|(p, &y)| (p - f64::from(y)).powi(2)),
-    )
+    assert_eq!(probabilities.len(), positive.len(), "one probability for each row");
+    mean(probabilities.iter().zip(positive).map(|(p, &y)| (p - f64::from(y)).powi(2)))
 }
 
 /// How far confidence is from accuracy, in [0, 1]; 0 is best.
@@ -114,11 +94,7 @@ pub fn brier_binary(probabilities: &[f64], positive: &[bool]) -> f64 {
 /// the bins are those of Guo et al., "On calibration of modern neural networks", 2017, equation 3.
 pub fn expected_calibration_error(confidence: &[f64], correct: &[bool], bins: usize) -> f64 {
     assert!(bins > 0, "bins must be at least 1");
-    assert_eq!(
-        confidence.len(),
-        correct.len(),
-        "one confidence for each row"
-    );
+    assert_eq!(confidence.len(), correct.len(), "one confidence for each row");
     // Compared with the edges themselves: `confidence * bins`, rounded, can land in the next bin.
     let inner_edges: Vec<f64> = (1..bins).map(|i| i as f64 / bins as f64).collect();
     let mut gaps = vec![0.0; bins];
@@ -153,11 +129,7 @@ mod tests {
     fn binary_brier_agrees_with_scikit_learn() {
         for case in load().binary {
             if let Some(expected) = case.brier {
-                assert_close(
-                    brier_binary(&case.scores, &case.positive),
-                    expected,
-                    &case.name,
-                );
+                assert_close(brier_binary(&case.scores, &case.positive), expected, &case.name);
             }
         }
     }
@@ -176,15 +148,10 @@ mod tests {
         let reference = load();
         for case in reference.multiclass {
             let rows = case.probabilities.chunks_exact(case.num_classes);
-            let confidence: Vec<f64> = rows
-                .map(|row| row.iter().copied().fold(0.0, f64::max))
-                .collect();
-            let correct: Vec<bool> = case
-                .actual
-                .iter()
-                .zip(&case.predicted)
-                .map(|(a, p)| a == p)
-                .collect();
+            let confidence: Vec<f64> =
+                rows.map(|row| row.iter().copied().fold(0.0, f64::max)).collect();
+            let correct: Vec<bool> =
+                case.actual.iter().zip(&case.predicted).map(|(a, p)| a == p).collect();
             for (bins, expected) in case.calibration {
                 let found = expected_calibration_error(&confidence, &correct, bins);
                 assert_close(found, expected, &case.name);
@@ -194,12 +161,8 @@ mod tests {
             let (Some(confidence), Some(calibration)) = (case.confidence, case.calibration) else {
                 continue;
             };
-            let correct: Vec<bool> = case
-                .scores
-                .iter()
-                .zip(&case.positive)
-                .map(|(&s, &y)| (s > 0.5) == y)
-                .collect();
+            let correct: Vec<bool> =
+                case.scores.iter().zip(&case.positive).map(|(&s, &y)| (s > 0.5) == y).collect();
             for (bins, expected) in calibration {
                 let found = expected_calibration_error(&confidence, &correct, bins);
                 assert_close(found, expected, &case.name);
@@ -238,20 +201,12 @@ mod tests {
     #[test]
     fn certainty_is_clipped_on_both_sides() {
         assert!(log_loss(&[1.0, 0.0], &[0], 2) > 0.0);
-        assert_close(
-            log_loss(&[1.0, 0.0], &[1], 2),
-            -f64::EPSILON.ln(),
-            "clipped",
-        );
+        assert_close(log_loss(&[1.0, 0.0], &[1], 2), -f64::EPSILON.ln(), "clipped");
     }
 
     #[test]
     fn a_certain_error_has_the_largest_score() {
-        assert_close(
-            log_loss(&[1.0, 0.0], &[1], 2),
-            -f64::EPSILON.ln(),
-            "clipped",
-        );
+        assert_close(log_loss(&[1.0, 0.0], &[1], 2), -f64::EPSILON.ln(), "clipped");
         assert_eq!(brier(&[1.0, 0.0], &[1], 2), 2.0);
         assert_eq!(brier_binary(&[1.0], &[false]), 1.0);
         assert_eq!(expected_calibration_error(&[1.0], &[false], 10), 1.0);
@@ -269,10 +224,7 @@ mod tests {
     #[test]
     fn values_outside_the_interval_do_not_panic() {
         assert!(log_loss(&[f64::INFINITY, -1.0], &[1], 2).is_finite());
-        assert_eq!(
-            expected_calibration_error(&[1.5, -0.5], &[true, false], 10),
-            0.5
-        );
+        assert_eq!(expected_calibration_error(&[1.5, -0.5], &[true, false], 10), 0.5);
     }
 
     #[test]

@@ -88,12 +88,7 @@ pub fn macro_ovr(
     check_matrix(scores, actual, num_classes);
     let (mut sum, mut defined) = (0.0, 0_usize);
     for class in 0..num_classes {
-        let column: Vec<f64> = scores
-            .iter()
-            .skip(class)
-            .step_by(num_classes)
-            .copied()
-            .collect();
+        let column: Vec<f64> = scores.iter().skip(class).step_by(num_classes).copied().collect();
         let positive: Vec<bool> = actual.iter().map(|&a| a as usize == class).collect();
         if let Some(value) = metric(&column, &positive) {
             sum += value;
@@ -119,18 +114,15 @@ pub fn top_k_accuracy(scores: &[f64], actual: &[u32], num_classes: usize, k: usi
     if actual.is_empty() {
         return 0.0;
     }
-    let hits = scores
-        .chunks_exact(num_classes)
-        .zip(actual)
-        .filter(|(row, actual)| {
-            let actual = **actual as usize;
-            let ahead = |&(class, &score): &(usize, &f64)| match compare(score, row[actual]) {
-                Ordering::Greater => true,
-                Ordering::Equal => class < actual,
-                Ordering::Less => false,
-            };
-            row.iter().enumerate().filter(ahead).count() < k
-        });
+    let hits = scores.chunks_exact(num_classes).zip(actual).filter(|(row, actual)| {
+        let actual = **actual as usize;
+        let ahead = |&(class, &score): &(usize, &f64)| match compare(score, row[actual]) {
+            Ordering::Greater => true,
+            Ordering::Equal => class < actual,
+            Ordering::Less => false,
+        };
+        row.iter().enumerate().filter(ahead).count() < k
+    });
     hits.count() as f64 / actual.len() as f64
 }
 
@@ -142,19 +134,12 @@ struct Tie {
 
 fn ties_from_the_top(scores: &[f64], positive: &[bool]) -> Vec<Tie> {
     assert_eq!(scores.len(), positive.len(), "one score for each row");
-    let mut rows: Vec<(f64, bool)> = scores
-        .iter()
-        .copied()
-        .zip(positive.iter().copied())
-        .collect();
+    let mut rows: Vec<(f64, bool)> = scores.iter().copied().zip(positive.iter().copied()).collect();
     rows.sort_unstable_by(|a, b| compare(b.0, a.0));
     rows.chunk_by(|a, b| compare(a.0, b.0) == Ordering::Equal)
         .map(|tie| {
             let positives = tie.iter().filter(|row| row.1).count();
-            Tie {
-                positives: positives as u128,
-                negatives: (tie.len() - positives) as u128,
-            }
+            Tie { positives: positives as u128, negatives: (tie.len() - positives) as u128 }
         })
         .collect()
 }
@@ -162,8 +147,7 @@ fn ties_from_the_top(scores: &[f64], positive: &[bool]) -> Vec<Tie> {
 /// The numbers' own order, with every NaN level with the others and below the numbers.
 /// `f64::total_cmp` would tell `-0.0` from `0.0`, and rank a NaN by its sign.
 fn compare(a: f64, b: f64) -> Ordering {
-    a.partial_cmp(&b)
-        .unwrap_or_else(|| b.is_nan().cmp(&a.is_nan()))
+    a.partial_cmp(&b).unwrap_or_else(|| b.is_nan().cmp(&a.is_nan()))
 }
 
 #[cfg(test)]
@@ -174,16 +158,8 @@ mod tests {
     #[test]
     fn binary_areas_agree_with_scikit_learn() {
         for case in load().binary {
-            assert_close(
-                roc_auc(&case.scores, &case.positive),
-                case.roc_auc,
-                &case.name,
-            );
-            assert_close(
-                pr_auc(&case.scores, &case.positive),
-                case.pr_auc,
-                &case.name,
-            );
+            assert_close(roc_auc(&case.scores, &case.positive), case.roc_auc, &case.name);
+            assert_close(pr_auc(&case.scores, &case.positive), case.pr_auc, &case.name);
         }
     }
 
@@ -266,14 +242,8 @@ mod tests {
     fn an_increasing_function_of_the_scores_changes_nothing() {
         let case = &load().binary[0];
         let stretched: Vec<f64> = case.scores.iter().map(|s| s * 3.0 - 7.0).collect();
-        assert_eq!(
-            roc_auc(&stretched, &case.positive),
-            roc_auc(&case.scores, &case.positive)
-        );
-        assert_eq!(
-            pr_auc(&stretched, &case.positive),
-            pr_auc(&case.scores, &case.positive)
-        );
+        assert_eq!(roc_auc(&stretched, &case.positive), roc_auc(&case.scores, &case.positive));
+        assert_eq!(pr_auc(&stretched, &case.positive), pr_auc(&case.scores, &case.positive));
     }
 
     #[test]

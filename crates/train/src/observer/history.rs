@@ -32,13 +32,9 @@ impl HistoryFile {
     /// [`TrainError::History`] if it cannot be written.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, TrainError> {
         let path = path.as_ref().to_owned();
-        let json = path
-            .extension()
-            .is_some_and(|extension| extension == "jsonl");
-        let file = File::create(&path).map_err(|source| TrainError::History {
-            path: path.clone(),
-            source,
-        })?;
+        let json = path.extension().is_some_and(|extension| extension == "jsonl");
+        let file = File::create(&path)
+            .map_err(|source| TrainError::History { path: path.clone(), source })?;
         let mut history = Self { path, file, json };
         if !json {
             history.write(COLUMNS.to_owned())?;
@@ -50,10 +46,7 @@ impl HistoryFile {
         line.push('\n');
         self.file
             .write_all(line.as_bytes())
-            .map_err(|source| TrainError::History {
-                path: self.path.clone(),
-                source,
-            })
+            .map_err(|source| TrainError::History { path: self.path.clone(), source })
     }
 }
 
@@ -142,10 +135,7 @@ mod tests {
     fn a_folder_that_is_not_there_is_an_error_with_the_path() {
         let path = Path::new("no").join("such").join("folder.csv");
         let error = HistoryFile::create(&path).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("cannot write the history to {}", path.display())
-        );
+        assert_eq!(error.to_string(), format!("cannot write the history to {}", path.display()));
         assert!(std::error::Error::source(&error).is_some());
     }
 }

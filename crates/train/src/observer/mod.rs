@@ -22,6 +22,16 @@ pub trait Observer {
     fn observe(&mut self, event: &Event<'_>) -> Result<(), TrainError>;
 }
 
+/// One that may not be there.
+impl<O: Observer> Observer for Option<O> {
+    fn observe(&mut self, event: &Event<'_>) -> Result<(), TrainError> {
+        match self {
+            Some(observer) => observer.observe(event),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What happens in a run, in this order: `Run`, then for each epoch its `Iteration`s, `Losses`,
 /// `Validation` (with validation rows) and `Epoch`, at last `Stop`. Restarts each begin with a
 /// `Run`.

@@ -65,8 +65,7 @@ impl Observer for ProgressBar {
             Event::Iteration { rows, .. } => self.bar.inc(*rows as u64),
             Event::Epoch(record) => {
                 self.line(epoch_line(record, self.num_epochs));
-                self.bar
-                    .set_message(format!("epoch {}/{}", record.epoch, self.num_epochs));
+                self.bar.set_message(format!("epoch {}/{}", record.epoch, self.num_epochs));
             }
             Event::Stop { reason, kept_epoch } => {
                 self.bar.finish_and_clear();
@@ -119,9 +118,6 @@ mod tests {
             "epoch  3/10  train loss 0.1235  valid loss 0.2000  accuracy 98.77 %  54322 rows/s"
         );
         (record.valid_loss, record.valid_accuracy) = (None, None);
-        assert_eq!(
-            epoch_line(&record, 10),
-            "epoch  3/10  train loss 0.1235  54322 rows/s"
-        );
+        assert_eq!(epoch_line(&record, 10), "epoch  3/10  train loss 0.1235  54322 rows/s");
     }
 }

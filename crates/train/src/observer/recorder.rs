@@ -29,11 +29,7 @@ impl Observer for Recorder {
     fn observe(&mut self, event: &Event<'_>) -> Result<(), TrainError> {
         match event {
             Event::Run(run) => self.runs.push(run.clone()),
-            Event::Iteration {
-                rows,
-                learning_rate,
-                ..
-            } => {
+            Event::Iteration { rows, learning_rate, .. } => {
                 self.batch_rows.push(*rows);
                 self.learning_rates.push(*learning_rate);
             }
