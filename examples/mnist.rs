@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --example mnist -- --help` lists the flags.
 
-use std::{error::Error, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Parser;
 use kiln::backend::{self, AutodiffBackend, BackendName, Job};
@@ -47,15 +47,16 @@ struct Args {
 }
 
 impl Job for Args {
-    type Output = Result<(), Box<dyn Error>>;
+    type Output = anyhow::Result<()>;
 
     fn run<B: AutodiffBackend>(self, device: B::Device) -> Self::Output {
         let images = match mnist(self.data_dir.as_deref()) {
+            Ok(images) => images,
             Err(why) if self.data_dir.is_none() => {
                 eprintln!("MNIST could not be had, training on the bundled digits: {why}");
                 digits()
             }
-            found => found?,
+            Err(why) => return Err(why.into()),
         };
         let (mut train, valid) = images.train.split_stratified(0.1, self.seed)?;
         if let Some(rows) = self.train_rows {
@@ -86,17 +87,15 @@ impl Job for Args {
         println!("test accuracy: {:.2} %", 100.0 * evaluation.accuracy);
         println!("{}", evaluation.confusion[0]);
         let wrong: Vec<usize> = mistakes(task, test, &predictions).into_iter().take(5).collect();
-        println!(
-            "taken for {:?}:",
-            wrong.iter().map(|row| predictions.decisions[*row]).collect::<Vec<_>>()
-        );
+        let taken_for = wrong.iter().map(|row| predictions.decisions[*row]);
+        println!("taken for {:?}:", taken_for.collect::<Vec<_>>());
         let pictures: Vec<&[f32]> = wrong.iter().map(|row| test.row(*row)).collect();
         print!("{}", draw_images(&pictures, images.width));
         Ok(())
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     backend::run(args.backend, args)?
 }

@@ -24,13 +24,13 @@ fn main() -> ExitCode {
     match run(Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(args: Args) -> std::io::Result<()> {
+fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::Devices(args) => cli::devices::run(&args),
     }

@@ -10,17 +10,17 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> std::io::Result<()> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let backends = backend::list();
     let text = if args.json {
-        serde_json::to_string_pretty(&backends).map_err(std::io::Error::other)? + "\n"
+        serde_json::to_string_pretty(&backends)? + "\n"
     } else {
         backends.iter().map(lines).collect()
     };
     match std::io::stdout().write_all(text.as_bytes()) {
         // The reader, `head` say, has seen enough.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        result => Ok(result?),
     }
 }
 

@@ -1,1 +1,3 @@
+//! `cargo xtask`: what CI runs, as one command.
+
 fn main() {}

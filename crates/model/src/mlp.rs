@@ -262,13 +262,18 @@ fn linear<B: Backend>(weights: Tensor<B, 2>) -> Linear<B> {
 impl<B: Backend> Mlp<B> {
     /// Features per row.
     pub fn d_input(&self) -> usize {
-        let first = self.hidden.first().map_or(&self.output, |layer| &layer.linear);
-        first.weight.shape()[0]
+        self.layers().next().map_or(0, |layer| layer.weight.shape()[0])
     }
 
     /// Logits per row.
     pub fn d_output(&self) -> usize {
         self.output.weight.shape()[1]
+    }
+
+    /// The linear layers, from the features to the logits: weights `[inputs, outputs]`, biases
+    /// `[outputs]`.
+    pub fn layers(&self) -> impl Iterator<Item = &Linear<B>> {
+        self.hidden.iter().map(|layer| &layer.linear).chain(std::iter::once(&self.output))
     }
 
     /// The logits of each row, as in use: no dropout, and running statistics in batch

@@ -261,3 +261,99 @@ impl<B: AutodiffBackend, O: Optimizer<Mlp<B>, B>> Step<B> for O {
         Optimizer::step(self, learning_rate, model, gradients)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clip::GradientClipping;
+    use burn::{
+        module::{Module, ModuleMapper, Param},
+        tensor::{Tensor, TensorData},
+    };
+    use burn_autodiff::Autodiff;
+    use burn_ndarray::NdArray;
+    use kiln_model::MlpConfig;
+    use std::collections::HashMap;
+
+    type B = Autodiff<NdArray<f64>>;
+
+    #[derive(Deserialize)]
+    struct Reference {
+        learning_rate: f64,
+        start: Vec<f64>,
+        gradients: Vec<Vec<f64>>,
+        paths: HashMap<String, Vec<Vec<f64>>>,
+    }
+
+    struct Start(Vec<f64>);
+
+    impl ModuleMapper<B> for Start {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+            if D < 2 {
+                return param;
+            }
+            let data = TensorData::new(self.0.clone(), param.shape());
+            param.map(|tensor| Tensor::from_data(data, &tensor.device()).require_grad())
+        }
+    }
+
+    /// Where five weights go under the gradients of the reference.
+    fn path(
+        reference: &Reference,
+        config: OptimizerConfig,
+        clipping: Option<GradientClipping>,
+    ) -> Vec<Vec<f64>> {
+        let model = MlpConfig::new(5, 1).init::<B>(&Default::default()).unwrap();
+        let mut model = model.map(&mut Start(reference.start.clone()));
+        let mut optimizer = config.init::<B>();
+        let mut path = Vec::new();
+        for gradient in &reference.gradients {
+            let gradient = TensorData::new(gradient.clone(), [5, 1]);
+            let gradient = Tensor::<NdArray<f64>, 2>::from_data(gradient, &Default::default());
+            let mut gradients = GradientsParams::new();
+            let id = model.layers().next().unwrap().weight.id;
+            gradients.register::<NdArray<f64>, 2>(id, gradient);
+            if let Some(clipping) = clipping {
+                gradients = clipping.apply(&model, gradients);
+            }
+            model = optimizer.step(reference.learning_rate, model, gradients);
+            let weights = model.layers().next().unwrap().weight.val();
+            path.push(weights.into_data().iter().collect());
+        }
+        path
+    }
+
+    #[test]
+    fn every_update_is_that_of_pytorch() {
+        let reference: Reference =
+            serde_json::from_str(include_str!("../tests/reference/optimizers.json")).unwrap();
+        let decay = 0.05;
+        let mut adam_decay = OptimizerConfig::adam();
+        if let OptimizerConfig::Adam { weight_decay, .. } = &mut adam_decay {
+            *weight_decay = decay;
+        }
+        let sgd_decay =
+            OptimizerConfig::Sgd { momentum: 0.9, nesterov: false, weight_decay: decay };
+        let norm = Some(GradientClipping::Norm(1.0));
+        let runs = [
+            ("sgd", OptimizerConfig::sgd(), None),
+            ("momentum", OptimizerConfig::momentum(0.9), None),
+            ("nesterov", OptimizerConfig::nesterov(0.9), None),
+            ("sgd_decay", sgd_decay, None),
+            ("sgd_norm_1", OptimizerConfig::sgd(), norm),
+            ("adam", OptimizerConfig::adam(), None),
+            ("adam_decay", adam_decay, None),
+            ("adamw", OptimizerConfig::adam_w(), None),
+            ("rmsprop", OptimizerConfig::rms_prop(), None),
+            ("adagrad", OptimizerConfig::ada_grad(), None),
+        ];
+        assert_eq!(runs.len(), reference.paths.len());
+        for (name, config, clipping) in runs {
+            let found = path(&reference, config, clipping).concat();
+            for (found, expected) in found.iter().zip(reference.paths[name].concat()) {
+                // Burn keeps its constants, β₂ = 0.999 for one, in f32.
+                assert!((found - expected).abs() < 1e-5, "{name}: {found} against {expected}");
+            }
+        }
+    }
+}
