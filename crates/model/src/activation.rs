@@ -1,7 +1,7 @@
 use burn::tensor::{Tensor, activation, backend::Backend};
 use serde::{Deserialize, Serialize};
 
-use crate::{ModelError, initializer::Initializer};
+use crate::{ModelError, initializer::Initializer, stable::softplus};
 
 /// The non-linear function between two layers, applied to each element.
 ///
@@ -126,18 +126,12 @@ fn gelu<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 2> {
     x.mul_scalar(0.5).mul(twice_phi)
 }
 
-// Burn's own elu, selu and softplus take exp(x) of large positive x on the branch that the mask
+// Burn's own elu and selu take exp(x) of large positive x on the branch that the mask
 // throws away: the value is right, the gradient is 0·∞ = NaN from x = 89 on.
 fn elu<B: Backend>(x: Tensor<B, 2>, alpha: f64) -> Tensor<B, 2> {
     let left = x.clone().clamp_max(0.0).exp().sub_scalar(1.0).mul_scalar(alpha);
     let mask = x.clone().lower_equal_elem(0.0);
     x.mask_where(mask, left)
-}
-
-// (|x| + x)/2 is max(x, 0) with derivative ½ at 0, so the sum's derivative there is sigmoid(0).
-fn softplus<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 2> {
-    let abs = x.clone().abs();
-    (abs.clone() + x).mul_scalar(0.5) + abs.neg().exp().log1p()
 }
 
 #[cfg(test)]

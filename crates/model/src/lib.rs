@@ -30,6 +30,7 @@ mod loss;
 mod mlp;
 mod norm;
 mod random;
+mod stable;
 mod task;
 
 pub use activation::Activation;

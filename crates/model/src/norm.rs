@@ -37,6 +37,9 @@ impl Normalization {
     }
 }
 
+/// Burn's default for layer normalization, whose own field is private.
+const LAYER_NORM_EPSILON: f64 = 1e-5;
+
 /// At most one of the two is there. Two options rather than an enum, because a module that is an
 /// enum puts its variant's name into the path of every parameter.
 #[derive(Module, Debug)]
@@ -45,30 +48,54 @@ pub(crate) struct Norm<B: Backend> {
     layer: Option<LayerNorm<B>>,
 }
 
+// Burn's layers hold the parameters, but the formulas stand here: its `BatchNorm::forward` would, on a
+// backend that tracks gradients, use and update the running statistics whatever the caller wants,
+// and both divide, whose gradient is inexact on ndarray (see `stable.rs`).
 impl<B: Backend> Norm<B> {
-    /// With the running statistics, on every backend. Burn's `BatchNorm::forward` would use the
-    /// batch's own on a backend that tracks gradients, and update the running ones.
+    /// With the running statistics of batch normalization.
     pub(crate) fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
         if let Some(norm) = &self.batch {
             let mean = norm.running_mean.value_sync().unsqueeze();
-            let std = norm.running_var.value_sync().add_scalar(norm.epsilon).sqrt().unsqueeze();
-            return (x - mean) / std * norm.gamma.val().unsqueeze() + norm.beta.val().unsqueeze();
+            let variance = norm.running_var.value_sync().unsqueeze();
+            let x = standardise(x - mean, variance, norm.epsilon);
+            return x * norm.gamma.val().unsqueeze() + norm.beta.val().unsqueeze();
         }
-        match &self.layer {
-            Some(norm) => norm.forward(x),
+        let Some(norm) = &self.layer else { return x };
+        let x = x.clone() - x.mean_dim(1);
+        let variance = (x.clone() * x.clone()).mean_dim(1);
+        let x = standardise(x, variance, LAYER_NORM_EPSILON) * norm.gamma.val().unsqueeze();
+        match &norm.beta {
+            Some(beta) => x + beta.val().unsqueeze(),
             None => x,
         }
     }
 }
 
+/// (x − mean) / √(variance + ε), for an x that is centred already.
+fn standardise<B: Backend>(x: Tensor<B, 2>, variance: Tensor<B, 2>, epsilon: f64) -> Tensor<B, 2> {
+    x * variance.add_scalar(epsilon).powf_scalar(-0.5)
+}
+
 impl<B: AutodiffBackend> Norm<B> {
     /// With the statistics of the batch, which also move the running ones.
     pub(crate) fn forward_train(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        match &self.batch {
+        let norm = match &self.batch {
             // One row has no variance: standardised by itself it would be all zeros.
-            Some(norm) if x.dims()[0] > 1 => norm.forward(x),
-            _ => self.forward(x),
+            Some(norm) if x.dims()[0] > 1 => norm,
+            _ => return self.forward(x),
+        };
+        let mean = x.clone().mean_dim(0);
+        let x = x - mean.clone();
+        let variance = (x.clone() * x.clone()).mean_dim(0);
+        for (running, of_batch) in
+            [(&norm.running_mean, mean), (&norm.running_var, variance.clone())]
+        {
+            let old = running.value_sync().mul_scalar(1.0 - norm.momentum);
+            let new = of_batch.detach().squeeze_dim::<1>(0).mul_scalar(norm.momentum);
+            running.update((old + new).detach());
         }
+        let x = standardise(x, variance, norm.epsilon);
+        x * norm.gamma.val().unsqueeze() + norm.beta.val().unsqueeze()
     }
 }
 

@@ -3,7 +3,10 @@
 
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param},
-    tensor::{Int, Tensor, TensorData, backend::Backend},
+    tensor::{
+        Int, Tensor, TensorData,
+        backend::{AutodiffBackend, Backend},
+    },
 };
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
@@ -37,7 +40,7 @@ impl ModuleMapper<B> for Nudge {
 }
 
 struct Gradients<'a> {
-    of: &'a <B as burn::tensor::backend::AutodiffBackend>::Gradients,
+    of: &'a <B as AutodiffBackend>::Gradients,
     values: Vec<Option<f64>>,
 }
 
@@ -121,6 +124,59 @@ fn gradient_through_normalization_and_dropout() {
                     .with_normalization(normalization)
                     .with_dropout(dropout),
             );
+        }
+    }
+}
+
+/// The gradients of all parameters of a network wide enough for SIMD.
+fn wide_gradients<A: AutodiffBackend>(config: &MlpConfig) -> Vec<f64> {
+    struct All<'a, A: AutodiffBackend> {
+        of: &'a A::Gradients,
+        values: Vec<f64>,
+    }
+    impl<A: AutodiffBackend> ModuleVisitor<A> for All<'_, A> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<A, D>>) {
+            if let Some(gradient) = param.val().grad(self.of) {
+                self.values.extend(gradient.into_data().iter::<f64>());
+            }
+        }
+    }
+    let model = config.init::<A>(&Default::default()).unwrap();
+    let x: Vec<f32> = (0..150 * 20).map(|i| (i as f32 * 1.7).sin()).collect();
+    let x = Tensor::from_data(TensorData::new(x, [150, 20]), &Default::default());
+    let logits = model.forward_train(x, &mut ChaCha8Rng::seed_from_u64(5));
+    let classes: Vec<i64> = (0..150).map(|row| row % 10).collect();
+    let classes = Tensor::<A, 1, Int>::from_data(classes.as_slice(), &Default::default());
+    let loss = LossConfig::default().init_sparse(10, &Default::default()).unwrap();
+    let gradients = loss.forward(logits, classes).sum().backward();
+    let mut all = All { of: &gradients, values: Vec::new() };
+    model.visit(&mut all);
+    all.values
+}
+
+#[test]
+fn gradients_in_f32_are_those_in_f64_and_the_same_twice() {
+    let config = MlpConfig::new(20, 10).with_hidden(vec![37, 24]);
+    for activation in [
+        Activation::Relu,
+        Activation::Gelu,
+        Activation::Silu,
+        Activation::Selu,
+        Activation::Mish,
+        Activation::Softplus,
+        Activation::Tanh,
+        Activation::Sigmoid,
+    ] {
+        for normalization in [Normalization::None, Normalization::Batch, Normalization::Layer] {
+            let config =
+                config.clone().with_activation(activation).with_normalization(normalization);
+            let exact = wide_gradients::<B>(&config);
+            let found = wide_gradients::<Autodiff<NdArray>>(&config);
+            assert_eq!(found, wide_gradients::<Autodiff<NdArray>>(&config), "{config:?}");
+            let scale = exact.iter().fold(0.0_f64, |max, g| max.max(g.abs()));
+            for (found, exact) in found.iter().zip(&exact) {
+                assert!((found - exact).abs() < 5e-6 * scale, "{config:?}: {found} {exact}");
+            }
         }
     }
 }

@@ -172,6 +172,51 @@ fn losses_and_gradients_are_finite_at_a_billion() {
 }
 
 #[test]
+fn gradients_of_many_rows_are_exact_in_f32_too() {
+    // Enough numbers for SIMD, whose short cuts the small cases above would not see.
+    let (rows, classes) = (257, 11);
+    let logits: Vec<Vec<f64>> = (0..rows)
+        .map(|row| (0..classes).map(|c| f64::from(((row * 31 + c) as f32).sin() * 6.0)).collect())
+        .collect();
+    let indices: Vec<usize> = (0..rows).map(|row| row * 7 % classes).collect();
+    let one_hot: Vec<Vec<f64>> = indices
+        .iter()
+        .map(|index| (0..classes).map(|c| f64::from(u8::from(c == *index))).collect())
+        .collect();
+    for (loss, targets) in [
+        ("sparse", serde_json::json!(indices)),
+        ("categorical", serde_json::json!(one_hot)),
+        ("binary", serde_json::json!(one_hot)),
+    ] {
+        let case = Case {
+            name: format!("{loss} of many rows"),
+            loss: loss.to_owned(),
+            logits: logits.clone(),
+            targets,
+            label_smoothing: 0.0,
+            class_weights: None,
+            pos_weight: None,
+            row_weights: None,
+            torch: None,
+            keras: None,
+        };
+        let mut expected = case.run::<Autodiff<NdArray<f64>>>();
+        let mut found = [case.run::<Autodiff<NdArray>>(), case.run::<Autodiff<Flex>>()];
+        // Per row: the mean divides the gradient by the number of rows.
+        for values in found.iter_mut().chain([&mut expected]) {
+            values.gradient.iter_mut().flatten().for_each(|g| *g *= rows as f64);
+        }
+        for found in &found {
+            assert_close(&case.name, found, &expected, 2e-6);
+        }
+        assert_eq!(
+            case.run::<Autodiff<NdArray>>().gradient,
+            case.run::<Autodiff<NdArray>>().gradient
+        );
+    }
+}
+
+#[test]
 fn sparse_equals_categorical_on_one_hot() {
     let logits = vec![vec![0.2, -1.0, 3.0], vec![1e3, 0.0, -1e3], vec![0.0, 0.0, 0.0]];
     let (classes, one_hot) = ([2, 1, 0], [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]);

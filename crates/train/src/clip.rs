@@ -48,9 +48,10 @@ impl GradientClipping {
                 let Some(sum) = squares.sum else {
                     return gradients;
                 };
-                // An infinite norm would give the factor 0, and 0·∞ is NaN: the run then stops with
-                // a diverged loss, as it should.
-                let factor = (sum.sqrt() + f32::MIN_POSITIVE).recip().mul_scalar(norm);
+                // An infinite norm gives the factor 0, and 0·∞ is NaN: the run then stops with a
+                // diverged loss, as it should.
+                let limit = sum.ones_like().mul_scalar(norm);
+                let factor = limit / (sum.sqrt() + f32::MIN_POSITIVE);
                 rewrite(model, gradients, Limit::Factor(factor.clamp_max(1.0)))
             }
         }

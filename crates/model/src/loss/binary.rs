@@ -1,6 +1,7 @@
 use burn::tensor::{Tensor, backend::Backend};
 
 use super::{LossConfig, config::weights_tensor};
+use crate::stable::softplus;
 
 /// Cross-entropy of independent yes-or-no targets: one output for a binary task, one per label for
 /// a multi-label task.
@@ -29,7 +30,7 @@ use super::{LossConfig, config::weights_tensor};
 /// # Ok::<(), kiln_model::ModelError>(())
 /// ```
 ///
-/// Source: the stable form is that of `tf.nn.sigmoid_cross_entropy_with_logits`, made symmetric.
+/// Source: as `torch.nn.functional.binary_cross_entropy_with_logits`, averaged over the labels.
 #[derive(Debug, Clone)]
 pub struct BinaryCrossEntropy<B: Backend> {
     label_smoothing: f64,
@@ -78,12 +79,8 @@ impl<B: Backend> BinaryCrossEntropy<B> {
             0.0 => targets,
             a => targets.mul_scalar(1.0 - a).add_scalar(a / 2.0),
         };
-        // −ln σ(±z) = (|z| ∓ z)/2 + ln(1 + e^−|z|). Nothing overflows, nothing small is lost in
-        // something large, and the slope at z = 0 is ∓½, where max(∓z, 0) would have made it 0.
-        let abs = logits.clone().abs();
-        let tail = abs.clone().neg().exp().log1p();
-        let positive = (abs.clone() - logits.clone()).mul_scalar(0.5) + tail.clone();
-        let negative = (abs + logits).mul_scalar(0.5) + tail;
+        let positive = softplus(logits.clone().neg()); // −ln σ(z)
+        let negative = softplus(logits); // −ln σ(−z)
         let positive = weighted(positive * targets.clone(), &self.positive_weights);
         let negative = weighted(negative * (targets.neg() + 1.0), &self.negative_weights);
         (positive + negative).mean_dim(1).squeeze_dim(1)

@@ -1,6 +1,7 @@
-use burn::tensor::{Tensor, activation::log_softmax, backend::Backend};
+use burn::tensor::{Tensor, backend::Backend};
 
 use super::{LossConfig, config::weights_tensor};
+use crate::stable::log_softmax;
 
 /// Cross-entropy of targets that are distributions over the classes. One-hot rows, `001`, `010`,
 /// `100`, are the usual case; soft targets are fine.
@@ -62,6 +63,6 @@ impl<B: Backend> CategoricalCrossEntropy<B> {
             Some(weights) => targets * weights.clone().unsqueeze(),
             None => targets,
         };
-        (log_softmax(logits, 1) * targets).sum_dim(1).squeeze_dim(1).neg()
+        (log_softmax(logits) * targets).sum_dim(1).squeeze_dim(1).neg()
     }
 }

@@ -1,6 +1,7 @@
-use burn::tensor::{Int, Tensor, activation::log_softmax, backend::Backend};
+use burn::tensor::{Int, Tensor, backend::Backend};
 
 use super::{LossConfig, config::weights_tensor};
+use crate::stable::log_softmax;
 
 /// Cross-entropy of targets that are class indices, 0 … K − 1. The same number as
 /// [`crate::CategoricalCrossEntropy`] on the one-hot rows, without making them.
@@ -54,7 +55,7 @@ impl<B: Backend> SparseCategoricalCrossEntropy<B> {
     /// On CPU backends if a target is not below `num_classes`; GPU backends do not check.
     pub fn forward(&self, logits: Tensor<B, 2>, targets: Tensor<B, 1, Int>) -> Tensor<B, 1> {
         let [_, num_classes] = logits.dims();
-        let log_probabilities = log_softmax(logits, 1);
+        let log_probabilities = log_softmax(logits);
         let mut of_target =
             log_probabilities.clone().gather(1, targets.clone().unsqueeze_dim(1)).squeeze_dim(1);
         if let Some(weights) = &self.class_weights {
