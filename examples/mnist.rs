@@ -23,7 +23,7 @@ struct Args {
     #[arg(long, value_delimiter = ',', default_value = "512,256")]
     hidden: Vec<usize>,
     /// Rows per iteration
-    #[arg(long, default_value_t = 128)]
+    #[arg(long, default_value_t = 64)]
     batch_size: usize,
     #[arg(long, default_value_t = 10)]
     epochs: usize,

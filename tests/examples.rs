@@ -67,7 +67,7 @@ fn mnist_without_data_or_network_trains_on_the_digits_and_says_so() {
 fn mnist_learns_from_the_real_images() {
     let Some(folder) = real_mnist() else { return };
     let home = tempfile::tempdir().unwrap();
-    let args = ["--epochs", "1", "--train-rows", "5000", "--hidden", "128", "--data-dir"];
+    let args = ["--epochs", "1", "--train-rows", "5000", "--batch-size", "16", "--data-dir"];
     let (stdout, _) = run(example("mnist", home.path()).args(args).arg(folder));
     assert!(stdout.starts_with("MNIST: 5000 rows train, 6000 valid, 10000 test"), "{stdout}");
     assert!(accuracy(&stdout) >= 85.0, "{stdout}");

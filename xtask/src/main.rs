@@ -1,3 +1,135 @@
-//! `cargo xtask`: what CI runs, as one command.
+//! `cargo xtask check`: all that CI runs, as one command.
 
-fn main() {}
+use std::{
+    env, fs,
+    path::Path,
+    process::{Command, ExitCode, Stdio},
+    time::Instant,
+};
+
+/// Beside the commands of the README, which hold `cargo test --workspace`.
+const CHECKS: [&str; 8] = [
+    "cargo fmt --all --check",
+    "cargo clippy --workspace --all-targets -- -D warnings",
+    "cargo clippy -p kiln --all-targets --features flex,wgpu -- -D warnings",
+    // No backend at all, and the data crate without its download.
+    "cargo clippy -p kiln --no-default-features -- -D warnings",
+    "cargo clippy -p kiln-data --no-default-features --all-targets -- -D warnings",
+    "cargo doc --workspace --no-deps",
+    "cargo test -p kiln --no-default-features --features flex",
+    // In release, for the README's commands need that build anyway.
+    "cargo test --release -p kiln --features flex,wgpu --lib --test backends --test cli",
+];
+
+/// The least test accuracy, in percent, of the README's commands on the real MNIST.
+const LEAST_ACCURACY: [(&str, f64); 3] = [
+    ("cargo run --release --example mnist", 98.0),
+    ("cargo run --release --example mnist --features flex", 98.0),
+    ("cargo run --release --example mnist --features wgpu -- --epochs 1 --train-rows 10000", 90.0),
+];
+
+fn main() -> ExitCode {
+    if env::args().skip(1).collect::<Vec<_>>() != ["check"] {
+        eprintln!("usage: cargo xtask check");
+        return ExitCode::from(2);
+    }
+    match check() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check() -> Result<(), String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mnist = match env::var_os("KILN_DATA_DIR") {
+        Some(folder) => folder.into(),
+        None => root.join("../shared/data/mnist"),
+    };
+    let mnist = mnist.is_dir().then_some(mnist.as_path());
+    if mnist.is_none() {
+        eprintln!(
+            "skipped: the accuracy on MNIST, for KILN_DATA_DIR names no folder that holds it"
+        );
+    }
+
+    let readme = fs::read_to_string(root.join("README.md")).map_err(|e| e.to_string())?;
+    let readme: Vec<&str> = commands(&readme).collect();
+    for (command, _) in LEAST_ACCURACY {
+        if !readme.contains(&command) {
+            return Err(format!("the README no longer has the command `{command}`"));
+        }
+    }
+    for command in CHECKS.into_iter().chain(readme) {
+        let stdout = run(command, &root, mnist)?;
+        let least = LEAST_ACCURACY.iter().find(|(of, _)| *of == command);
+        if let (Some((_, least)), Some(_)) = (least, mnist) {
+            let found = accuracy(&stdout).ok_or(format!("`{command}` printed no test accuracy"))?;
+            if found < *least {
+                return Err(format!("`{command}` reached {found} %, expected at least {least} %"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The lines of all fenced blocks marked `sh`.
+fn commands(markdown: &str) -> impl Iterator<Item = &str> {
+    let mut in_block = false;
+    markdown.lines().filter(move |line| {
+        if line.starts_with("```") {
+            in_block = *line == "```sh";
+            return false;
+        }
+        in_block
+    })
+}
+
+/// Runs a command without a shell, and returns what it printed to stdout.
+fn run(command: &str, root: &Path, mnist: Option<&Path>) -> Result<String, String> {
+    println!("\n== {command}");
+    let started = Instant::now();
+    let mut words = command.split_whitespace();
+    let program = words.next().ok_or("an empty line among the README's commands")?;
+    let mut process = Command::new(program);
+    process.args(words).current_dir(root).env("RUSTDOCFLAGS", "-D warnings");
+    if let Some(mnist) = mnist {
+        process.env("KILN_DATA_DIR", mnist);
+    }
+    let output = process
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("`{command}` does not start: {error}"))?;
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    print!("{stdout}");
+    println!("== {:.0} s", started.elapsed().as_secs_f64());
+    if output.status.success() {
+        Ok(stdout)
+    } else {
+        Err(format!("`{command}` failed: {}", output.status))
+    }
+}
+
+fn accuracy(stdout: &str) -> Option<f64> {
+    let line = stdout.lines().find_map(|line| line.strip_prefix("test accuracy: "))?;
+    line.strip_suffix(" %")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_the_lines_of_sh_blocks() {
+        let markdown = "a\n```sh\none\ntwo\n```\nb\n```rust\nno\n```\n```sh\nthree\n```\n";
+        assert_eq!(commands(markdown).collect::<Vec<_>>(), ["one", "two", "three"]);
+    }
+
+    #[test]
+    fn accuracy_is_read_from_its_line() {
+        assert_eq!(accuracy("x\ntest accuracy: 98.31 %\ny"), Some(98.31));
+        assert_eq!(accuracy("test accuracy:"), None);
+    }
+}
