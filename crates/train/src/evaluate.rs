@@ -116,24 +116,14 @@ impl Evaluation {
     }
 
     fn binary(loss: f64, actual: &[u32], decisions: &[u32], probabilities: &[f64]) -> Self {
-        let confusion = ConfusionMatrix::from_classes(actual, decisions, 2);
         let positive: Vec<bool> = actual.iter().map(|class| *class == 1).collect();
         let both: Vec<f64> = probabilities.iter().flat_map(|p| [1.0 - p, *p]).collect();
-        let confidence: Vec<f64> = probabilities.iter().map(|p| p.max(1.0 - p)).collect();
-        let correct: Vec<bool> = actual.iter().zip(decisions).map(|(a, d)| a == d).collect();
         Self {
-            rows: actual.len(),
-            loss,
-            accuracy: confusion.accuracy(),
-            balanced_accuracy: confusion.balanced_accuracy(),
-            macro_f1: confusion.macro_f1(),
             top_k_accuracy: Vec::new(),
-            log_loss: log_loss(&both, actual, 2),
             brier: brier_binary(probabilities, &positive),
-            calibration_error: expected_calibration_error(&confidence, &correct, CALIBRATION_BINS),
             roc_auc: roc_auc(probabilities, &positive),
             pr_auc: pr_auc(probabilities, &positive),
-            confusion: vec![confusion],
+            ..Self::multiclass(loss, actual, decisions, &both, 2)
         }
     }
 

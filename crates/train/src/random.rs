@@ -1,22 +1,24 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// The dropout of an iteration, counted from 0. Each has 2³² words of the stream to itself, so that
-/// a run that goes on from iteration n draws what it would have drawn.
+/// The dropout of an iteration, counted from 0: a run that goes on from there draws what it would
+/// have drawn.
 pub(crate) fn dropout_rng(seed: u64, iteration: usize) -> ChaCha8Rng {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(u64::from_be_bytes(*b"dropout\0"));
-    rng.set_word_pos((iteration as u128) << 32);
-    rng
+    stream(seed, *b"dropout\0", iteration)
 }
 
 /// The seed of a restart, counted from 0: the first has the run's own.
 pub(crate) fn restart_seed(seed: u64, restart: usize) -> u64 {
-    if restart == 0 {
-        return seed;
+    match restart {
+        0 => seed,
+        restart => stream(seed, *b"restart\0", restart).next_u64(),
     }
+}
+
+/// Each purpose has a ChaCha stream of its own, and each index 2³² words of it.
+fn stream(seed: u64, purpose: [u8; 8], index: usize) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(u64::from_be_bytes(*b"restart\0"));
-    rng.set_word_pos((restart as u128) << 32);
-    rng.next_u64()
+    rng.set_stream(u64::from_be_bytes(purpose));
+    rng.set_word_pos((index as u128) << 32);
+    rng
 }

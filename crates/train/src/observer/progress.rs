@@ -1,6 +1,6 @@
 use std::io::IsTerminal;
 
-use indicatif::{ProgressBar as Bar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar as Bar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
 use super::{EpochRecord, Event, Observer, StopReason};
 use crate::error::TrainError;
@@ -60,7 +60,10 @@ impl Observer for ProgressBar {
                             let _ = write!(w, "{:.0} rows/s", state.per_sec());
                         },
                     );
-                self.bar = Bar::with_draw_target(Some(rows), target).with_style(style);
+                // A run that fails tells no one that it stops: the bar goes when it is dropped.
+                self.bar = Bar::with_draw_target(Some(rows), target)
+                    .with_style(style)
+                    .with_finish(ProgressFinish::AndClear);
             }
             Event::Iteration { rows, .. } => self.bar.inc(*rows as u64),
             Event::Epoch(record) => {
