@@ -320,6 +320,22 @@ mod tests {
     }
 
     #[test]
+    fn a_backend_without_a_device_says_what_would_help() {
+        let error = BackendError::NoDevice {
+            name: BackendName::Wgpu,
+            reason: "no Vulkan adapter was found".to_owned(),
+            fix: "install a graphics driver",
+        };
+        assert_eq!(
+            error.to_string(),
+            "the backend wgpu can't start: no Vulkan adapter was found; \
+             install a graphics driver, or choose another with `--backend`"
+        );
+        let error = BackendError::None.to_string();
+        assert_eq!(error, "no backend is compiled in; build with `--features ndarray`, for one");
+    }
+
+    #[test]
     fn a_backend_that_is_not_compiled_in_names_its_feature() {
         struct Nothing;
         impl Job for Nothing {
