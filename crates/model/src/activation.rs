@@ -1,3 +1,5 @@
+use std::str::FromStr;
+
 use burn::tensor::{Tensor, activation, backend::Backend};
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +59,43 @@ pub enum Activation {
     Sigmoid,
 }
 
+/// Each activation by name, those with a constant with the usual one.
+const NAMES: [(&str, Activation); 11] = [
+    ("relu", Activation::Relu),
+    ("leaky_relu", Activation::LeakyRelu { negative_slope: 0.01 }),
+    ("gelu", Activation::Gelu),
+    ("silu", Activation::Silu),
+    ("elu", Activation::Elu { alpha: 1.0 }),
+    ("selu", Activation::Selu),
+    ("mish", Activation::Mish),
+    ("softplus", Activation::Softplus),
+    ("tanh", Activation::Tanh),
+    ("sigmoid", Activation::Sigmoid),
+    ("identity", Activation::Identity),
+];
+
+impl FromStr for Activation {
+    type Err = ModelError;
+
+    /// `relu`, `leaky_relu`, `gelu`, `silu`, `elu`, `selu`, `mish`, `softplus`, `tanh`, `sigmoid` or
+    /// `identity`; those with a constant get the usual one.
+    fn from_str(name: &str) -> Result<Self, ModelError> {
+        let found = NAMES.iter().find(|(known, _)| *known == name);
+        found.map(|(_, activation)| *activation).ok_or_else(|| {
+            let expected = format!("one of {}", NAMES.map(|(name, _)| name).join(", "));
+            ModelError::field("activation", format!("\"{name}\""), expected)
+        })
+    }
+}
+
 impl Activation {
+    /// The name from which [`Activation::from_str`] makes an activation of this kind.
+    pub fn name(&self) -> &'static str {
+        let same = |other: &Self| std::mem::discriminant(self) == std::mem::discriminant(other);
+        let found = NAMES.iter().find(|(_, activation)| same(activation));
+        found.map(|(name, _)| *name).expect("every activation has a name")
+    }
+
     /// Applies the function to each element.
     ///
     /// Value and gradient are finite for every finite input up to ±1e9.
@@ -226,5 +264,17 @@ mod tests {
             );
             assert!(value.iter().chain(&slope).all(|v| v.is_finite()), "{activation:?} {slope:?}");
         }
+    }
+
+    #[test]
+    fn names_go_there_and_back() {
+        for (name, activation) in NAMES {
+            assert_eq!((name.parse(), activation.name()), (Ok(activation), name));
+        }
+        assert_eq!(
+            "rely".parse::<Activation>().unwrap_err().to_string(),
+            "`activation` is \"rely\", expected one of relu, leaky_relu, gelu, silu, elu, selu, \
+             mish, softplus, tanh, sigmoid, identity"
+        );
     }
 }

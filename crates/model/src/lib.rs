@@ -24,6 +24,7 @@
 
 mod activation;
 mod dropout;
+mod embedding;
 mod error;
 mod initializer;
 mod loss;
@@ -32,8 +33,10 @@ mod norm;
 mod random;
 mod stable;
 mod task;
+mod weights;
 
 pub use activation::Activation;
+pub use embedding::EmbeddingConfig;
 pub use error::ModelError;
 pub use initializer::Initializer;
 pub use loss::{

@@ -12,16 +12,17 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Activation, Initializer, ModelError, Normalization, dropout::dropout, norm::Norm,
-    random::init_rng,
+    Activation, EmbeddingConfig, Initializer, ModelError, Normalization, dropout::dropout,
+    embedding::embed, norm::Norm, random::init_rng,
 };
 
 /// The shape of a multilayer perceptron, from which [`MlpConfig::init`] makes an [`Mlp`].
 ///
 /// | Name | Default | Purpose | Range |
 /// |---|---|---|---|
-/// | `d_input` | – | features per row | ≥ 1 |
+/// | `d_input` | – | features per row, columns of category indices included | ≥ 1 |
 /// | `d_output` | – | logits per row | ≥ 1 |
+/// | `embeddings` | `[]` | the last columns of features are category indices, replaced by learned vectors: one entry per column | at most `d_input`, see [`EmbeddingConfig`] |
 /// | `hidden` | `[]` | width of each hidden layer, output excluded; empty is a linear model | each ≥ 1 |
 /// | `activation` | ReLU | after each hidden layer | see [`Activation`] |
 /// | `normalization` | none | before each activation | see [`Normalization`] |
@@ -35,6 +36,10 @@ pub struct MlpConfig {
     pub d_input: usize,
     /// Logits per row.
     pub d_output: usize,
+    /// One per column of category indices. Those are the last columns of the features; each holds
+    /// whole numbers from 0, and is replaced by a learned vector before the first layer.
+    #[serde(default)]
+    pub embeddings: Vec<EmbeddingConfig>,
     /// One width per hidden layer, output excluded.
     #[serde(default)]
     pub hidden: Vec<usize>,
@@ -64,6 +69,7 @@ impl MlpConfig {
         Self {
             d_input,
             d_output,
+            embeddings: Vec::new(),
             hidden: Vec::new(),
             activation: Activation::default(),
             normalization: Normalization::default(),
@@ -71,6 +77,12 @@ impl MlpConfig {
             initializer: None,
             seed: 0,
         }
+    }
+
+    /// Makes the last columns of features category indices, each with its own learned vectors.
+    pub fn with_embeddings(mut self, embeddings: Vec<EmbeddingConfig>) -> Self {
+        self.embeddings = embeddings;
+        self
     }
 
     /// Sets one width per hidden layer.
@@ -120,6 +132,7 @@ impl MlpConfig {
                 return Err(ModelError::field(field, 0, "at least 1"));
             }
         }
+        self.validate_embeddings()?;
         if let Some(layer) = self.hidden.iter().position(|width| *width == 0) {
             return Err(ModelError::field(format!("hidden[{layer}]"), 0, "at least 1"));
         }
@@ -136,11 +149,41 @@ impl MlpConfig {
                 "hidden",
                 format!(
                     "{:?} for {} inputs and {} outputs",
-                    self.hidden, self.d_input, self.d_output
+                    self.hidden,
+                    self.first_inputs(),
+                    self.d_output
                 ),
                 format!("at most {} parameters in all", Self::MAX_PARAMETERS),
             )),
         }
+    }
+
+    fn validate_embeddings(&self) -> Result<(), ModelError> {
+        let columns = self.embeddings.len();
+        if columns > self.d_input {
+            let found = format!("a list of {columns}");
+            let expected = format!("at most d_input = {}", self.d_input);
+            return Err(ModelError::field("embeddings", found, expected));
+        }
+        let mut parameters = 0_usize;
+        for (column, embedding) in self.embeddings.iter().enumerate() {
+            embedding.validate(column)?;
+            let own = embedding.checked_num_parameters();
+            match own.and_then(|own| parameters.checked_add(own)) {
+                Some(sum) if sum <= Self::MAX_PARAMETERS => parameters = sum,
+                _ => {
+                    return Err(ModelError::field(
+                        format!("embeddings[{column}]"),
+                        format!(
+                            "{} categories of width {}",
+                            embedding.num_categories, embedding.d_embedding
+                        ),
+                        format!("at most {} parameters in all", Self::MAX_PARAMETERS),
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Validates, then draws the initial weights from `seed`.
@@ -152,9 +195,15 @@ impl MlpConfig {
         self.validate()?;
         let initializer = self.initializer.unwrap_or(self.activation.default_initializer());
         let rng = &mut init_rng(self.seed);
+        let embeddings = self
+            .embeddings
+            .iter()
+            .map(|embedding| Param::from_tensor(embedding.weights(rng, device)))
+            .collect();
         let layer_sizes = self.layer_sizes();
         let (output, hidden) = layer_sizes.split_last().expect("there is always an output layer");
         Ok(Mlp {
+            embeddings,
             hidden: hidden
                 .iter()
                 .map(|[d_input, width]| HiddenLayer {
@@ -173,14 +222,23 @@ impl MlpConfig {
         })
     }
 
-    /// `[inputs, outputs]` of each linear layer, the output layer last.
+    /// Dense features and the vectors of the categories, side by side. Saturates rather than
+    /// overflows, so that `validate` can count the parameters of any config.
+    fn first_inputs(&self) -> usize {
+        let dense = self.d_input.saturating_sub(self.embeddings.len());
+        self.embeddings.iter().fold(dense, |sum, e| sum.saturating_add(e.d_embedding))
+    }
+
+    /// `[inputs, outputs]` of each linear layer, the output layer last. The inputs of the first are
+    /// the dense features and the vectors of the categories.
     pub fn layer_sizes(&self) -> Vec<[usize; 2]> {
-        let inputs = std::iter::once(self.d_input).chain(self.hidden.iter().copied());
+        let inputs = std::iter::once(self.first_inputs()).chain(self.hidden.iter().copied());
         let outputs = self.hidden.iter().copied().chain(std::iter::once(self.d_output));
         inputs.zip(outputs).map(|(inputs, outputs)| [inputs, outputs]).collect()
     }
 
-    /// Trained numbers in the network: weights, biases and the normalization's scale and shift.
+    /// Trained numbers in the network: weights, biases, the vectors of categories, and the
+    /// normalization's scale and shift.
     ///
     /// # Panics
     ///
@@ -195,35 +253,50 @@ impl MlpConfig {
             .hidden
             .iter()
             .try_fold(0_usize, |sum, width| sum.checked_add(width.checked_mul(norm)?))?;
-        self.layer_sizes().iter().try_fold(norms, |sum, [inputs, outputs]| {
+        let extra = self
+            .embeddings
+            .iter()
+            .try_fold(norms, |sum, e| sum.checked_add(e.checked_num_parameters()?))?;
+        self.layer_sizes().iter().try_fold(extra, |sum, [inputs, outputs]| {
             sum.checked_add(inputs.checked_add(1)?.checked_mul(*outputs)?)
         })
     }
 }
 
-/// A table of the layers and their parameters.
+/// A table of the layers and their parameters. The inputs of an embedding are its categories.
+///
+/// # Panics
+///
+/// On a config that [`MlpConfig::validate`] refuses for its size.
 impl fmt::Display for MlpConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let layer_sizes = self.layer_sizes();
         let hidden = layer_sizes.len() - 1;
-        writeln!(f, "{:<10} {:>8} {:>8} {:>12}", "layer", "inputs", "outputs", "parameters")?;
-        for (layer, [inputs, outputs]) in layer_sizes.iter().enumerate() {
-            let mut parameters = (inputs + 1) * outputs;
-            let name = if layer < hidden {
-                if self.normalization != Normalization::None {
-                    parameters += 2 * outputs;
-                }
-                format!("hidden {}", layer + 1)
-            } else {
-                "output".to_owned()
-            };
-            writeln!(f, "{name:<10} {inputs:>8} {outputs:>8} {parameters:>12}")?;
+        let mut rows: Vec<(String, usize, usize, usize)> = Vec::new();
+        for (column, embedding) in self.embeddings.iter().enumerate() {
+            let EmbeddingConfig { num_categories, d_embedding } = *embedding;
+            let name = format!("embedding {}", column + 1);
+            rows.push((name, num_categories, d_embedding, num_categories * d_embedding));
         }
-        write!(f, "{:<10} {:>30}", "total", self.num_parameters())
+        for (layer, [inputs, outputs]) in layer_sizes.into_iter().enumerate() {
+            let parameters = (inputs + 1) * outputs;
+            rows.push(if layer == hidden {
+                ("output".to_owned(), inputs, outputs, parameters)
+            } else {
+                let norm = if self.normalization == Normalization::None { 0 } else { 2 * outputs };
+                (format!("hidden {}", layer + 1), inputs, outputs, parameters + norm)
+            });
+        }
+        let width = rows.iter().map(|(name, ..)| name.len()).max().map_or(10, |len| len.max(10));
+        writeln!(f, "{:<width$} {:>8} {:>8} {:>12}", "layer", "inputs", "outputs", "parameters")?;
+        for (name, inputs, outputs, parameters) in rows {
+            writeln!(f, "{name:<width$} {inputs:>8} {outputs:>8} {parameters:>12}")?;
+        }
+        write!(f, "{:<width$} {:>30}", "total", self.num_parameters())
     }
 }
 
-/// A multilayer perceptron: hidden layers of linear → normalization → activation → dropout, then
+/// A multilayer perceptron: category indices replaced by their vectors, hidden layers of linear → normalization → activation → dropout, then
 /// one linear layer to the logits.
 ///
 /// ```
@@ -239,18 +312,20 @@ impl fmt::Display for MlpConfig {
 /// ```
 #[derive(Module, Debug)]
 pub struct Mlp<B: Backend> {
-    hidden: Vec<HiddenLayer<B>>,
-    output: Linear<B>,
+    /// `[num_categories, d_embedding]` each.
+    pub(crate) embeddings: Vec<Param<Tensor<B, 2>>>,
+    pub(crate) hidden: Vec<HiddenLayer<B>>,
+    pub(crate) output: Linear<B>,
     #[module(skip)]
-    activation: Activation,
+    pub(crate) activation: Activation,
     #[module(skip)]
-    dropout: f64,
+    pub(crate) dropout: f64,
 }
 
 #[derive(Module, Debug)]
-struct HiddenLayer<B: Backend> {
-    linear: Linear<B>,
-    norm: Norm<B>,
+pub(crate) struct HiddenLayer<B: Backend> {
+    pub(crate) linear: Linear<B>,
+    pub(crate) norm: Norm<B>,
 }
 
 fn linear<B: Backend>(weights: Tensor<B, 2>) -> Linear<B> {
@@ -260,14 +335,25 @@ fn linear<B: Backend>(weights: Tensor<B, 2>) -> Linear<B> {
 }
 
 impl<B: Backend> Mlp<B> {
-    /// Features per row.
+    /// Features per row, columns of category indices included.
     pub fn d_input(&self) -> usize {
-        self.layers().next().map_or(0, |layer| layer.weight.shape()[0])
+        let first = self.hidden.first().map_or(&self.output, |layer| &layer.linear);
+        let vectors: usize = self.embeddings.iter().map(|weight| weight.shape()[1]).sum();
+        first.weight.shape()[0] - vectors + self.embeddings.len()
     }
 
     /// Logits per row.
     pub fn d_output(&self) -> usize {
         self.output.weight.shape()[1]
+    }
+
+    /// What goes into the first linear layer.
+    fn inputs(&self, features: Tensor<B, 2>) -> Tensor<B, 2> {
+        if self.embeddings.is_empty() {
+            return features;
+        }
+        assert_eq!(features.dims()[1], self.d_input(), "the width of the features is not d_input");
+        embed(&self.embeddings, features)
     }
 
     /// The linear layers, from the features to the logits: weights `[inputs, outputs]`, biases
@@ -279,6 +365,9 @@ impl<B: Backend> Mlp<B> {
     /// The logits of each row, as in use: no dropout, and running statistics in batch
     /// normalization. A function of weights and features alone, on every backend.
     ///
+    /// Category indices are whole numbers below their column's `num_categories`: others are the
+    /// caller's mistake, and are taken for the nearest that there is.
+    ///
     /// # Shapes
     ///
     /// `[batch_size, d_input]` → `[batch_size, d_output]`
@@ -287,7 +376,7 @@ impl<B: Backend> Mlp<B> {
     ///
     /// If the features have another width than `d_input`.
     pub fn forward(&self, features: Tensor<B, 2>) -> Tensor<B, 2> {
-        let mut x = features;
+        let mut x = self.inputs(features);
         for layer in &self.hidden {
             x = self.activation.forward(layer.norm.forward(layer.linear.forward(x)));
         }
@@ -307,7 +396,7 @@ impl<B: AutodiffBackend> Mlp<B> {
     ///
     /// If the features have another width than `d_input`.
     pub fn forward_train(&self, features: Tensor<B, 2>, rng: &mut impl Rng) -> Tensor<B, 2> {
-        let mut x = features;
+        let mut x = self.inputs(features);
         for layer in &self.hidden {
             x = self.activation.forward(layer.norm.forward_train(layer.linear.forward(x)));
             x = dropout(x, self.dropout, rng);
@@ -391,6 +480,32 @@ mod tests {
     }
 
     #[test]
+    fn embeddings_are_in_the_table() {
+        let config = config()
+            .with_embeddings(vec![EmbeddingConfig::new(6, 2), EmbeddingConfig::new(3, 4)])
+            .with_normalization(Normalization::Layer);
+        assert_eq!(
+            config.to_string(),
+            "layer         inputs  outputs   parameters\n\
+             embedding 1        6        2           12\n\
+             embedding 2        3        4           12\n\
+             hidden 1           9        7           84\n\
+             hidden 2           7        4           40\n\
+             output             4        3           15\n\
+             total                                  163"
+        );
+        let model = config.init::<Flex>(&Default::default()).unwrap();
+        assert_eq!((model.num_params(), model.d_input()), (163, 5));
+    }
+
+    #[test]
+    fn a_seed_means_the_weights_it_always_meant() {
+        let model = config().init::<Flex>(&Default::default()).unwrap();
+        let weights: Vec<f32> = model.output.weight.val().into_data().to_vec().unwrap();
+        assert_eq!(weights[..3], [0.17206785, -0.67519134, -0.77876127]);
+    }
+
+    #[test]
     fn dropout_acts_in_training_only() {
         type B = Autodiff<Flex>;
         let model = config().with_dropout(0.5).init::<B>(&Default::default()).unwrap();
@@ -410,6 +525,40 @@ mod tests {
         for (config, message) in [
             (MlpConfig::new(0, 1), "`d_input` is 0, expected at least 1"),
             (MlpConfig::new(1, 0), "`d_output` is 0, expected at least 1"),
+            (
+                config().with_embeddings(vec![EmbeddingConfig::new(2, 1); 6]),
+                "`embeddings` is a list of 6, expected at most d_input = 5",
+            ),
+            (
+                config().with_embeddings(vec![EmbeddingConfig::new(0, 1)]),
+                "`embeddings[0].num_categories` is 0, expected 1 to 16777216",
+            ),
+            (
+                config().with_embeddings(vec![EmbeddingConfig::new((1 << 24) + 1, 1)]),
+                "`embeddings[0].num_categories` is 16777217, expected 1 to 16777216",
+            ),
+            (
+                config()
+                    .with_embeddings(vec![EmbeddingConfig::new(2, 1), EmbeddingConfig::new(2, 0)]),
+                "`embeddings[1].d_embedding` is 0, expected at least 1",
+            ),
+            (
+                config().with_embeddings(vec![EmbeddingConfig::new(1 << 24, 64); 2]),
+                "`embeddings[1]` is 16777216 categories of width 64, \
+                 expected at most 2147483647 parameters in all",
+            ),
+            (
+                config().with_embeddings(vec![EmbeddingConfig::new(3, usize::MAX)]),
+                "`embeddings[0]` is 3 categories of width 18446744073709551615, \
+                 expected at most 2147483647 parameters in all",
+            ),
+            (
+                config()
+                    .with_embeddings(vec![EmbeddingConfig::new(1, 30_000)])
+                    .with_hidden(vec![100_000]),
+                "`hidden` is [100000] for 30004 inputs and 3 outputs, \
+                 expected at most 2147483647 parameters in all",
+            ),
             (config().with_hidden(vec![3, 0]), "`hidden[1]` is 0, expected at least 1"),
             (config().with_dropout(1.0), "`dropout` is 1, expected a fraction in [0, 1)"),
             (config().with_dropout(-0.1), "`dropout` is -0.1, expected a fraction in [0, 1)"),
@@ -452,7 +601,8 @@ mod tests {
             .with_activation(Activation::LeakyRelu { negative_slope: 0.2 })
             .with_normalization(Normalization::Layer)
             .with_initializer(Initializer::Normal { std: 0.1 })
-            .with_dropout(0.25);
+            .with_dropout(0.25)
+            .with_embeddings(vec![EmbeddingConfig::new(9, 4)]);
         let json = serde_json::to_string(&config).unwrap();
         assert_eq!(serde_json::from_str::<MlpConfig>(&json).unwrap(), config);
         let short: MlpConfig = serde_json::from_str(r#"{"d_input": 4, "d_output": 3}"#).unwrap();

@@ -44,8 +44,8 @@ const LAYER_NORM_EPSILON: f64 = 1e-5;
 /// enum puts its variant's name into the path of every parameter.
 #[derive(Module, Debug)]
 pub(crate) struct Norm<B: Backend> {
-    batch: Option<BatchNorm<B>>,
-    layer: Option<LayerNorm<B>>,
+    pub(crate) batch: Option<BatchNorm<B>>,
+    pub(crate) layer: Option<LayerNorm<B>>,
 }
 
 // Burn's layers hold the parameters, but the formulas stand here: its `BatchNorm::forward` would, on a

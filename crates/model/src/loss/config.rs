@@ -2,7 +2,7 @@ use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
 use super::{BinaryCrossEntropy, CategoricalCrossEntropy, SparseCategoricalCrossEntropy};
-use crate::ModelError;
+use crate::{ModelError, Task};
 
 /// What the three losses share.
 ///
@@ -60,15 +60,7 @@ impl LossConfig {
         num_labels: usize,
         device: &B::Device,
     ) -> Result<BinaryCrossEntropy<B>, ModelError> {
-        let num_weights = if num_labels == 1 { 2 } else { num_labels };
-        self.validate(num_weights)?;
-        if let Some(weights) = &self.pos_weight {
-            check_weights("pos_weight", weights, num_labels)?;
-            if let Some(label) = weights.iter().position(|weight| *weight == 0.0) {
-                let field = format!("pos_weight[{label}]");
-                return Err(ModelError::field(field, 0, "a finite number above 0"));
-            }
-        }
+        self.validate_binary(num_labels)?;
         Ok(BinaryCrossEntropy::new(self, num_labels, device))
     }
 
@@ -98,6 +90,32 @@ impl LossConfig {
     ) -> Result<SparseCategoricalCrossEntropy<B>, ModelError> {
         self.validate_softmax(num_classes)?;
         Ok(SparseCategoricalCrossEntropy::new(self, device))
+    }
+
+    /// Checks every field for the loss of a task.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Field`] names the field that is out of its range or has the wrong length.
+    pub fn validate_for(&self, task: Task) -> Result<(), ModelError> {
+        match task {
+            Task::Binary => self.validate_binary(1),
+            Task::MultiLabel { num_labels } => self.validate_binary(num_labels),
+            Task::Multiclass { num_classes } => self.validate_softmax(num_classes),
+        }
+    }
+
+    fn validate_binary(&self, num_labels: usize) -> Result<(), ModelError> {
+        let num_weights = if num_labels == 1 { 2 } else { num_labels };
+        self.validate(num_weights)?;
+        if let Some(weights) = &self.pos_weight {
+            check_weights("pos_weight", weights, num_labels)?;
+            if let Some(label) = weights.iter().position(|weight| *weight == 0.0) {
+                let field = format!("pos_weight[{label}]");
+                return Err(ModelError::field(field, 0, "a finite number above 0"));
+            }
+        }
+        Ok(())
     }
 
     fn validate_softmax(&self, num_classes: usize) -> Result<(), ModelError> {
