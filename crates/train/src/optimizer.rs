@@ -228,6 +228,47 @@ impl Default for OptimizerConfig {
     }
 }
 
+impl OptimizerConfig {
+    /// The decay of the weights.
+    pub fn weight_decay(&self) -> f64 {
+        match self {
+            Self::Sgd { weight_decay, .. }
+            | Self::Adam { weight_decay, .. }
+            | Self::AdamW { weight_decay, .. }
+            | Self::RmsProp { weight_decay, .. }
+            | Self::AdaGrad { weight_decay, .. }
+            | Self::Adan { weight_decay, .. } => *weight_decay,
+        }
+    }
+
+    /// Sets the decay of the weights, ≥ 0.
+    pub fn with_weight_decay(mut self, decay: f64) -> Self {
+        match &mut self {
+            Self::Sgd { weight_decay, .. }
+            | Self::Adam { weight_decay, .. }
+            | Self::AdamW { weight_decay, .. }
+            | Self::RmsProp { weight_decay, .. }
+            | Self::AdaGrad { weight_decay, .. }
+            | Self::Adan { weight_decay, .. } => *weight_decay = decay,
+        }
+        self
+    }
+
+    /// The name from which [`OptimizerConfig::from_str`] makes an optimizer of this kind.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sgd { nesterov: true, .. } => "nesterov",
+            Self::Sgd { momentum, .. } if *momentum > 0.0 => "momentum",
+            Self::Sgd { .. } => "sgd",
+            Self::Adam { .. } => "adam",
+            Self::AdamW { .. } => "adamw",
+            Self::RmsProp { .. } => "rmsprop",
+            Self::AdaGrad { .. } => "adagrad",
+            Self::Adan { .. } => "adan",
+        }
+    }
+}
+
 impl FromStr for OptimizerConfig {
     type Err = TrainError;
 
@@ -354,6 +395,15 @@ mod tests {
                 // Burn keeps its constants, β₂ = 0.999 for one, in f32.
                 assert!((found - expected).abs() < 1e-5, "{name}: {found} against {expected}");
             }
+        }
+    }
+
+    #[test]
+    fn names_go_there_and_back() {
+        for name in ["sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "adagrad", "adan"] {
+            let optimizer: OptimizerConfig = name.parse().unwrap();
+            assert_eq!(optimizer.name(), name);
+            assert_eq!(optimizer.with_weight_decay(0.25).weight_decay(), 0.25);
         }
     }
 }

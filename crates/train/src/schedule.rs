@@ -1,4 +1,4 @@
-use std::f64::consts::PI;
+use std::{f64::consts::PI, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +91,38 @@ impl Decay {
     /// Reduction on plateau with the usual constants: by 10 after 10 epochs.
     pub fn reduce_on_plateau() -> Self {
         Self::ReduceOnPlateau { factor: 0.1, patience: 10, min_delta: 1e-4, final_fraction: 0.0 }
+    }
+}
+
+impl Decay {
+    /// The name of its kind; [`Decay::from_str`] knows `constant`, `cosine`, `one_cycle` and `plateau`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Step { .. } => "step",
+            Self::Exponential { .. } => "exponential",
+            Self::Cosine { .. } => "cosine",
+            Self::OneCycle { .. } => "one_cycle",
+            Self::ReduceOnPlateau { .. } => "plateau",
+        }
+    }
+}
+
+impl FromStr for Decay {
+    type Err = TrainError;
+
+    /// `constant`, `cosine`, `one_cycle` or `plateau`, each with its usual constants.
+    fn from_str(name: &str) -> Result<Self, TrainError> {
+        Ok(match name {
+            "constant" => Self::Constant,
+            "cosine" => Self::cosine(),
+            "one_cycle" => Self::one_cycle(),
+            "plateau" => Self::reduce_on_plateau(),
+            other => {
+                let expected = "constant, cosine, one_cycle or plateau";
+                return Err(TrainError::field("schedule", format!("\"{other}\""), expected));
+            }
+        })
     }
 }
 
@@ -337,5 +369,16 @@ mod tests {
         ] {
             assert_eq!(schedule.validate().unwrap_err().to_string(), message);
         }
+    }
+
+    #[test]
+    fn names_go_there_and_back() {
+        for name in ["constant", "cosine", "one_cycle", "plateau"] {
+            assert_eq!(name.parse::<Decay>().unwrap().name(), name);
+        }
+        assert_eq!(
+            "linear".parse::<Decay>().unwrap_err().to_string(),
+            "`schedule` is \"linear\", expected constant, cosine, one_cycle or plateau"
+        );
     }
 }

@@ -13,6 +13,7 @@ pub struct ProgressBar {
     num_epochs: usize,
     restarts: usize,
     terminal: bool,
+    epoch_lines: bool,
 }
 
 impl ProgressBar {
@@ -23,7 +24,14 @@ impl ProgressBar {
             num_epochs: 0,
             restarts: 1,
             terminal: std::io::stderr().is_terminal(),
+            epoch_lines: true,
         }
+    }
+
+    /// Whether each epoch leaves a line, as it does unless told otherwise.
+    pub fn with_epoch_lines(mut self, epoch_lines: bool) -> Self {
+        self.epoch_lines = epoch_lines;
+        self
     }
 
     fn line(&self, text: String) {
@@ -67,7 +75,9 @@ impl Observer for ProgressBar {
             }
             Event::Iteration { rows, .. } => self.bar.inc(*rows as u64),
             Event::Epoch(record) => {
-                self.line(epoch_line(record, self.num_epochs));
+                if self.epoch_lines {
+                    self.line(epoch_line(record, self.num_epochs));
+                }
                 self.bar.set_message(format!("epoch {}/{}", record.epoch, self.num_epochs));
             }
             Event::Stop { reason, kept_epoch } => {
