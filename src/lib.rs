@@ -5,7 +5,9 @@
 //!
 //! * [`model`]: the network and its losses,
 //! * [`data`]: files to tables, tables to tensors,
-//! * [`train`]: the training loop and metrics.
+//! * [`train`]: the training loop and metrics,
+//! * [`classifier`]: preprocessing, network and class names in one file,
+//! * [`tabular`]: from a table to a classifier.
 //!
 //! ```
 //! use kiln::{
@@ -39,7 +41,9 @@
 //! ```
 
 pub mod backend;
+pub mod tabular;
 
+pub use kiln_classifier as classifier;
 pub use kiln_data as data;
 pub use kiln_model as model;
 pub use kiln_train as train;

@@ -5,18 +5,28 @@ mod cli;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use cli::console::Console;
 
 /// Train, check and ship multilayer-perceptron classifiers
-#[derive(Parser)]
+#[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    console: Console,
 }
 
-#[derive(Subcommand)]
+#[derive(Debug, Subcommand)]
 enum Command {
-    Devices(cli::devices::Args),
+    Train(Box<cli::train::Args>),
+    Evaluate(cli::evaluate::Args),
+    Predict(cli::predict::Args),
+    CrossValidate(Box<cli::cross_validate::Args>),
+    Inspect(cli::inspect::Args),
+    /// List the backends compiled in and the devices they find
+    Devices,
+    Completions(cli::completions::Args),
 }
 
 fn main() -> ExitCode {
@@ -25,13 +35,20 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            let usage = error.is::<cli::options::UsageError>();
+            ExitCode::from(if usage { 2 } else { 1 })
         }
     }
 }
 
-fn run(args: Args) -> anyhow::Result<()> {
-    match args.command {
-        Command::Devices(args) => cli::devices::run(&args),
+fn run(Args { command, console }: Args) -> anyhow::Result<()> {
+    match command {
+        Command::Train(args) => cli::train::run(*args, console),
+        Command::Evaluate(args) => cli::evaluate::run(args, console),
+        Command::Predict(args) => cli::predict::run(args, console),
+        Command::CrossValidate(args) => cli::cross_validate::run(*args, console),
+        Command::Inspect(args) => cli::inspect::run(args, console),
+        Command::Devices => cli::devices::run(console),
+        Command::Completions(args) => Ok(cli::completions::run(&args)?),
     }
 }

@@ -1,27 +1,10 @@
-use std::io::Write;
-
 use kiln::backend::{self, BackendInfo};
 
-/// List the backends compiled in and the devices they find
-#[derive(clap::Args)]
-pub(crate) struct Args {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
+use super::console::Console;
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(console: Console) -> anyhow::Result<()> {
     let backends = backend::list();
-    let text = if args.json {
-        serde_json::to_string_pretty(&backends)? + "\n"
-    } else {
-        backends.iter().map(lines).collect()
-    };
-    match std::io::stdout().write_all(text.as_bytes()) {
-        // The reader, `head` say, has seen enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        result => Ok(result?),
-    }
+    Ok(console.result(&backends, || backends.iter().map(lines).collect())?)
 }
 
 fn lines(backend: &BackendInfo) -> String {

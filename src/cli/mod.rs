@@ -1,1 +1,11 @@
+pub(crate) mod completions;
+pub(crate) mod console;
+pub(crate) mod cross_validate;
 pub(crate) mod devices;
+pub(crate) mod evaluate;
+pub(crate) mod inspect;
+pub(crate) mod options;
+mod output;
+pub(crate) mod predict;
+mod report;
+pub(crate) mod train;

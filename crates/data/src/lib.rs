@@ -42,10 +42,19 @@ mod error;
 mod gzip;
 mod idx;
 mod images;
+mod infer;
 mod mnist;
+mod number;
+mod preprocess;
+mod profile;
+mod schema;
 mod shuffle;
 mod split;
 mod stream;
+mod table;
+mod target;
+mod traps;
+mod weights;
 
 pub use batch::{Batch, BatchTargets, Batches};
 pub use dataset::{Dataset, Targets};
@@ -53,6 +62,20 @@ pub use digits::digits;
 pub use error::{DataError, MirrorFailure};
 pub use idx::{Idx, read_idx, read_idx_from};
 pub use images::{ImageDataset, draw_images};
+pub use infer::{SchemaOptions, infer_schema};
 pub use mnist::mnist;
+pub use preprocess::{
+    Binding, Embedded, Embedding, Feature, Numeric, OneHot, PreprocessConfig, Preprocessor, Scale,
+    Scaling, Transform, Transformed,
+};
+pub use profile::{ColumnProfile, MISSING, Profiler};
+pub use schema::{ColumnKind, ColumnSchema, Schema};
 pub use shuffle::permutation;
-pub use split::{split_indices, stratified_split_indices};
+pub use split::{folds, split_indices, stratified_folds, stratified_split_indices};
+pub use table::{
+    Cell, Cells, Format, Location, ReadOptions, RowProblem, Rows, Table, TableReader, column_index,
+    nearest,
+};
+pub use target::{EncodedTargets, TargetEncoder, TargetForm, TargetKind};
+pub use traps::{Trap, target_traps};
+pub use weights::read_weights;

@@ -64,6 +64,42 @@ pub fn stratified_split_indices(
     Ok((rest, held_out))
 }
 
+/// Deals the rows at random over `folds` parts of equal size: the fold of each row, below `folds`.
+///
+/// Sizes differ by at most 1.
+///
+/// # Errors
+///
+/// Fewer than 2 folds, or more than rows.
+pub fn folds(rows: usize, folds: usize, seed: u64) -> Result<Vec<u32>, DataError> {
+    stratified_folds(&vec![0; rows], folds, seed)
+}
+
+/// Deals the rows at random over `folds` parts, class by class: the fold of each row, below `folds`.
+///
+/// `classes` holds one class index per row. In two folds the numbers of rows differ by at most 1, and
+/// so do those of each class. A class with fewer rows than there are folds is in as many folds as it
+/// has rows.
+///
+/// # Errors
+///
+/// Fewer than 2 folds, or more than rows.
+pub fn stratified_folds(classes: &[u32], folds: usize, seed: u64) -> Result<Vec<u32>, DataError> {
+    let rows = classes.len();
+    if !(2..=rows).contains(&folds) {
+        return Err(DataError::FoldCount { folds, rows });
+    }
+    let mut order = shuffled(rows, &mut stream(seed, *b"folds\0\0\0", 0));
+    // Stable: the rows of a class stay shuffled.
+    order.sort_by_key(|&row| classes[row]);
+    let mut fold_of_row = vec![0; rows];
+    // A class is dealt on from where the one before ended, so that the folds come out even too.
+    for (place, row) in order.into_iter().enumerate() {
+        fold_of_row[row] = (place % folds) as u32;
+    }
+    Ok(fold_of_row)
+}
+
 fn held_out_rows(rows: usize, fraction: f64) -> Result<usize, DataError> {
     if !(fraction > 0.0 && fraction < 1.0) {
         return Err(DataError::SplitFraction { fraction });
@@ -238,5 +274,49 @@ mod tests {
             error.to_string(),
             "row 1 (counted from 0): class index is 3, expected one below 3"
         );
+    }
+
+    #[test]
+    fn folds_share_rows_and_every_class_evenly() {
+        let classes = classes_of_sizes(&[17, 3, 0, 1, 40, 8]);
+        for num_folds in [2, 3, 5, 10, 69] {
+            let fold_of_row = stratified_folds(&classes, num_folds, 4).expect("valid folds");
+            assert_eq!(fold_of_row.len(), 69);
+            let even = |rows: &mut dyn Iterator<Item = u32>| {
+                let mut sizes = vec![0; num_folds];
+                rows.for_each(|fold| sizes[fold as usize] += 1);
+                sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1
+            };
+            assert!(even(&mut fold_of_row.iter().copied()));
+            for class in 0..6 {
+                let of_class = classes.iter().zip(&fold_of_row).filter(|(c, _)| **c == class);
+                assert!(even(&mut of_class.map(|(_, fold)| *fold)), "{num_folds} {class}");
+            }
+        }
+    }
+
+    #[test]
+    fn folds_are_drawn_by_the_seed() {
+        let deal = |seed| folds(50, 5, seed).expect("valid folds");
+        assert_eq!(deal(1), deal(1));
+        assert_ne!(deal(1), deal(2));
+        assert_ne!(deal(1), (0..50).map(|row| row % 5).collect::<Vec<u32>>());
+        assert_eq!(
+            (0..5).map(|fold| deal(3).iter().filter(|f| **f == fold).count()).max(),
+            Some(10)
+        );
+    }
+
+    #[test]
+    fn number_of_folds_is_checked() {
+        for num_folds in [0, 1, 4] {
+            assert_eq!(
+                folds(3, num_folds, 0).expect_err("must be refused").to_string(),
+                format!("found {num_folds} folds, expected 2 to 3, the number of rows")
+            );
+        }
+        let mut dealt = folds(3, 3, 0).expect("valid folds");
+        dealt.sort_unstable();
+        assert_eq!(dealt, [0, 1, 2]);
     }
 }

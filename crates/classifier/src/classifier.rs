@@ -1,0 +1,182 @@
+use burn::tensor::{Tensor, TensorData, backend::Backend};
+use kiln_data::{Binding, DataError, RowProblem, Rows};
+use kiln_model::Mlp;
+
+use crate::prediction::decide;
+use crate::{ClassifierError, Input, Manifest, Prediction, Predictions, Probabilities};
+
+/// Rows that go through the network at once.
+const BATCH_SIZE: usize = 8192;
+
+/// What training leaves behind: preprocessing, a network, and the names of its classes.
+///
+/// The [crate documentation](crate) shows how it is used.
+#[derive(Debug, Clone)]
+pub struct Classifier<B: Backend> {
+    manifest: Manifest,
+    model: Mlp<B>,
+    device: B::Device,
+}
+
+impl<B: Backend> Classifier<B> {
+    /// Puts a manifest and a trained network together. The weights are copied, so that a network
+    /// which is trained further does not change the classifier.
+    ///
+    /// # Errors
+    ///
+    /// As [`Manifest::validate`]; and if the network's tensors are not those of `manifest.network`,
+    /// or hold numbers that are not finite.
+    pub fn new(
+        manifest: Manifest,
+        model: &Mlp<B>,
+        device: &B::Device,
+    ) -> Result<Self, ClassifierError> {
+        manifest.validate()?;
+        let mut tensors: std::collections::BTreeMap<_, _> = model.tensors().into_iter().collect();
+        let model = manifest.network.from_tensors(|name| tensors.remove(name), device)?;
+        match tensors.pop_first() {
+            None => Ok(Self::from_parts(manifest, model, device)),
+            Some((name, _)) => Err(ClassifierError::ExtraTensor { name }),
+        }
+    }
+
+    pub(crate) fn from_parts(manifest: Manifest, model: Mlp<B>, device: &B::Device) -> Self {
+        Self { manifest, model, device: device.clone() }
+    }
+
+    /// All but the weights.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The network.
+    pub fn model(&self) -> &Mlp<B> {
+        &self.model
+    }
+
+    /// The names of the classes or labels, in the order of probabilities; for a binary task the
+    /// negative class, then the positive one.
+    pub fn classes(&self) -> &[String] {
+        self.manifest.target.classes()
+    }
+
+    /// The decision for each row: the positive class from a probability of `threshold` on, the class
+    /// of largest probability (the first of equals), or the labels from `threshold` on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Classifier::predict_proba`].
+    pub fn predict(
+        &self,
+        input: &(impl Input + ?Sized),
+    ) -> Result<Vec<Prediction>, ClassifierError> {
+        let probabilities = self.predict_proba(input)?;
+        Ok(probabilities.rows().filter_map(|row| self.decide(row)).collect())
+    }
+
+    /// The probability of each class, or label, for each row.
+    ///
+    /// # Errors
+    ///
+    /// If the input lacks a column that is needed, or for the first row that can't be used: a value
+    /// that can't be read, or logits that are not finite. Missing values and categories never seen
+    /// are no errors.
+    pub fn predict_proba(
+        &self,
+        input: &(impl Input + ?Sized),
+    ) -> Result<Probabilities, ClassifierError> {
+        const NAME: &str = "input";
+        let columns: Vec<&str> = self.manifest.feature_columns().collect();
+        let rows = input.rows(&columns)?;
+        let schema = rows.batch.schema();
+        let columns: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
+        let mut predictions = self.predict_rows(&self.bind(NAME, &columns)?, &rows);
+        if predictions.problems.is_empty() {
+            return Ok(predictions.probabilities);
+        }
+        let problem = predictions.problems.swap_remove(0);
+        Err(DataError::Row { table: NAME.to_owned(), problem }.into())
+    }
+
+    /// Finds the columns that are needed in a table of these columns: once per table.
+    ///
+    /// # Errors
+    ///
+    /// A column that is not there, with the name nearest to it.
+    pub fn bind(&self, table_name: &str, columns: &[String]) -> Result<Binding, ClassifierError> {
+        Ok(self.manifest.preprocessor.bind(table_name, columns)?)
+    }
+
+    /// What is said about one chunk of a table. A row that can't be used is among the `problems`, and
+    /// keeps no other from being predicted.
+    ///
+    /// # Panics
+    ///
+    /// If the binding is that of another classifier, or of a table with fewer columns.
+    pub fn predict_rows(&self, binding: &Binding, rows: &Rows) -> Predictions {
+        let transformed = self.manifest.preprocessor.transform(binding, rows);
+        let logits = self.logits(&transformed.features);
+        let task = self.manifest.task;
+        let mut probabilities =
+            Probabilities::from_logits(task, &logits, self.manifest.temperature);
+        let mut problems = transformed.problems;
+        problems.extend(rows.problems.iter().cloned());
+        for (row, logits) in logits.chunks_exact(task.d_output()).enumerate() {
+            if let Some(logit) = logits.iter().find(|logit| !logit.is_finite()) {
+                problems.push(RowProblem {
+                    row,
+                    location: rows.location(row),
+                    column: None,
+                    message: format!("a logit of the network is {logit}, expected finite numbers"),
+                });
+            }
+        }
+        problems.sort_by_key(|problem| problem.row);
+        problems.dedup_by_key(|problem| problem.row);
+        problems.iter().for_each(|problem| probabilities.set_unknown(problem.row));
+        Predictions { probabilities, problems }
+    }
+
+    /// The decision from one row of probabilities; `None` where they are NaN.
+    pub fn decide(&self, probabilities: &[f32]) -> Option<Prediction> {
+        let Manifest { task, threshold, .. } = self.manifest;
+        if probabilities.iter().any(|p| p.is_nan()) {
+            return None;
+        }
+        let decided = decide(task, probabilities, threshold);
+        let mut names = decided.into_iter().map(|index| self.classes()[index].clone());
+        match task {
+            kiln_model::Task::MultiLabel { .. } => Some(Prediction::Labels(names.collect())),
+            _ => names.next().map(Prediction::Class),
+        }
+    }
+
+    /// The decisions from logits, row-major `[rows, d_output]`: a class index for each row, or, row-major,
+    /// a 0 or 1 for each label.
+    pub fn decisions(&self, logits: &[f32]) -> Vec<u32> {
+        let Manifest { task, threshold, temperature, .. } = self.manifest;
+        let probabilities = Probabilities::from_logits(task, logits, temperature);
+        let decide = |row| {
+            let decided = decide(task, row, threshold);
+            match task {
+                kiln_model::Task::MultiLabel { num_labels } => {
+                    (0..num_labels).map(|label| u32::from(decided.contains(&label))).collect()
+                }
+                _ => decided.into_iter().map(|class| class as u32).collect::<Vec<u32>>(),
+            }
+        };
+        probabilities.rows().flat_map(decide).collect()
+    }
+
+    /// Row-major `[rows, d_output]`.
+    fn logits(&self, features: &[f32]) -> Vec<f32> {
+        let d_input = self.manifest.network.d_input;
+        let mut logits = Vec::new();
+        for batch in features.chunks(BATCH_SIZE * d_input) {
+            let data = TensorData::new(batch.to_vec(), [batch.len() / d_input, d_input]);
+            let batch = self.model.forward(Tensor::from_data(data, &self.device));
+            logits.extend(batch.into_data().iter::<f32>());
+        }
+        logits
+    }
+}

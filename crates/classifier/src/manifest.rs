@@ -1,0 +1,179 @@
+use kiln_data::{ColumnKind, Preprocessor, Schema, TargetEncoder, TargetForm};
+use kiln_model::{EmbeddingConfig, LossConfig, MlpConfig, Task};
+use serde::{Deserialize, Serialize};
+
+use crate::ClassifierError;
+
+/// The format of the files that this version writes, and the newest that it reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// All of a classifier but the weights of its network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// The version of Kiln that trained it.
+    pub kiln_version: String,
+    /// What is predicted.
+    pub task: Task,
+    /// What the columns of the training table were used for.
+    pub schema: Schema,
+    /// From rows of a table to features.
+    pub preprocessor: Preprocessor,
+    /// The classes or labels.
+    pub target: TargetEncoder,
+    /// The probability, above 0 and below 1, from which on the positive class or a label is decided.
+    /// Means nothing to multiclass tasks.
+    pub threshold: f64,
+    /// What logits are divided by before they become probabilities: above 0, and 1 changes nothing.
+    pub temperature: f64,
+    /// The loss that it was trained with.
+    pub loss: LossConfig,
+    /// The network.
+    pub network: MlpConfig,
+    /// How it was trained.
+    pub training: Training,
+    /// Metrics of the validation rows; null where there were none.
+    pub metrics: serde_json::Value,
+}
+
+/// How a classifier was trained. Nothing here changes what it predicts, and no time is kept, so that
+/// the same run gives the same file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// The name of the training table.
+    pub source: String,
+    /// Rows it was trained on.
+    pub rows: usize,
+    /// Rows held out to choose the best epoch.
+    pub valid_rows: usize,
+    /// The seed of everything drawn at random.
+    pub seed: u64,
+    /// Epochs done.
+    pub epochs: usize,
+    /// The epoch whose weights these are, counted from 1.
+    pub kept_epoch: usize,
+    /// Why training ended.
+    pub stop_reason: String,
+    /// The backend that it ran on.
+    pub backend: String,
+    /// The whole config of the run.
+    pub config: serde_json::Value,
+}
+
+/// What a network is to predict for these targets.
+pub fn task_of(target: &TargetEncoder) -> Task {
+    let classes = target.classes().len();
+    match target.form() {
+        TargetForm::Binary { .. } => Task::Binary,
+        TargetForm::Labels => Task::MultiLabel { num_labels: classes },
+        TargetForm::Sparse { .. } | TargetForm::Categorical { .. } | TargetForm::OneHot => {
+            Task::Multiclass { num_classes: classes }
+        }
+    }
+}
+
+impl Manifest {
+    /// Checks every part, and that they fit each other.
+    ///
+    /// # Errors
+    ///
+    /// [`ClassifierError::Mismatch`], [`ClassifierError::Model`] or [`ClassifierError::Data`] for
+    /// the first part that is wrong.
+    pub fn validate(&self) -> Result<(), ClassifierError> {
+        if self.format_version != FORMAT_VERSION {
+            return Err(ClassifierError::mismatch(
+                "format_version",
+                self.format_version,
+                FORMAT_VERSION,
+            ));
+        }
+        if !(self.threshold > 0.0 && self.threshold < 1.0) {
+            return Err(ClassifierError::mismatch(
+                "threshold",
+                self.threshold,
+                "a number above 0 and below 1",
+            ));
+        }
+        if !(self.temperature.is_finite() && self.temperature > 0.0) {
+            return Err(ClassifierError::mismatch(
+                "temperature",
+                self.temperature,
+                "a finite number above 0",
+            ));
+        }
+        self.task.validate()?;
+        self.loss.validate_for(self.task)?;
+        self.target.validate()?;
+        self.preprocessor.validate()?;
+        self.network.validate()?;
+
+        let classes = self.target.classes().len();
+        let task = task_of(&self.target);
+        if self.task != task {
+            let expected = format!("{task:?}, for {classes} classes or labels");
+            return Err(ClassifierError::mismatch("task", format!("{:?}", self.task), expected));
+        }
+        let (d_input, d_output) = (self.preprocessor.d_input(), self.task.d_output());
+        if self.network.d_output != d_output {
+            return Err(ClassifierError::mismatch(
+                "network.d_output",
+                self.network.d_output,
+                d_output,
+            ));
+        }
+        if self.network.d_input != d_input {
+            return Err(ClassifierError::mismatch(
+                "network.d_input",
+                self.network.d_input,
+                d_input,
+            ));
+        }
+        let embeddings = self.preprocessor.embeddings().into_iter();
+        let embeddings: Vec<EmbeddingConfig> = embeddings
+            .map(|embedding| EmbeddingConfig::new(embedding.num_categories, embedding.d_embedding))
+            .collect();
+        if self.network.embeddings != embeddings {
+            let as_text = |embeddings: &[EmbeddingConfig]| {
+                let sizes = embeddings.iter().map(|e| [e.num_categories, e.d_embedding]);
+                format!("{:?}", sizes.collect::<Vec<_>>())
+            };
+            let found = as_text(&self.network.embeddings);
+            return Err(ClassifierError::mismatch(
+                "network.embeddings",
+                found,
+                as_text(&embeddings),
+            ));
+        }
+        self.validate_columns()
+    }
+
+    /// The columns that the network was given to learn from, in the order of the schema. Those that
+    /// told nothing are among them.
+    pub fn feature_columns(&self) -> impl Iterator<Item = &str> {
+        let is_feature = |kind| {
+            matches!(kind, ColumnKind::Numeric | ColumnKind::Categorical | ColumnKind::Boolean)
+        };
+        let columns = self.schema.columns.iter();
+        columns.filter(move |column| is_feature(column.kind)).map(|column| column.name.as_str())
+    }
+
+    fn validate_columns(&self) -> Result<(), ClassifierError> {
+        let mut names = std::collections::HashSet::new();
+        if let Some(column) = self.schema.columns.iter().find(|c| !names.insert(c.name.as_str())) {
+            let found = format!("{:?} twice", column.name);
+            return Err(ClassifierError::mismatch("schema", found, "names that are all different"));
+        }
+        let features: std::collections::HashSet<&str> = self.feature_columns().collect();
+        match self.preprocessor.columns().find(|name| !features.contains(name)) {
+            None => Ok(()),
+            Some(column) => Err(ClassifierError::mismatch(
+                "preprocessor",
+                format!("in need of {column:?}"),
+                "one that needs feature columns of the schema only",
+            )),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+use super::shown;
+use crate::table::Cell;
+
+/// The texts of a boolean, in pairs of true and false; upper and lower case are the same.
+const TEXTS: [[&str; 2]; 5] =
+    [["1", "0"], ["true", "false"], ["t", "f"], ["yes", "no"], ["y", "n"]];
+
+/// What a text says, if it is one of the texts of a boolean.
+pub(crate) fn parse_boolean(text: &str) -> Option<bool> {
+    TEXTS.iter().find_map(|[yes, no]| {
+        if text.eq_ignore_ascii_case(yes) {
+            Some(true)
+        } else {
+            text.eq_ignore_ascii_case(no).then_some(false)
+        }
+    })
+}
+
+/// What a cell says, if it is a boolean or the number 0 or 1; not for a missing one.
+pub(crate) fn cell_boolean(cell: Cell) -> Option<bool> {
+    match cell {
+        Cell::Text(text) => parse_boolean(text),
+        Cell::Integer(0) => Some(false),
+        Cell::Integer(1) => Some(true),
+        Cell::Number(0.0) => Some(false),
+        Cell::Number(1.0) => Some(true),
+        Cell::Boolean(value) => Some(value),
+        _ => None,
+    }
+}
+
+/// Whether the values of the training rows tell anything: they are not all the same.
+pub(super) fn varies(values: &[Option<bool>]) -> bool {
+    values.windows(2).any(|pair| pair[0] != pair[1])
+}
+
+pub(super) fn write(value: Option<bool>, out: &mut [f32]) {
+    out[0] = match value {
+        None => 0.0,
+        Some(true) => 1.0,
+        Some(false) => -1.0,
+    };
+}
+
+/// Reads the cells of a boolean column.
+#[derive(Debug, Clone)]
+pub(super) struct BooleanReader {
+    missing: Vec<String>,
+    /// Whether one of these texts is also one of a boolean; else they need a look only where a cell
+    /// is none.
+    ambiguous: bool,
+}
+
+impl BooleanReader {
+    pub(super) fn new<'a>(missing: impl Iterator<Item = &'a str>) -> Self {
+        let missing: Vec<String> = missing.map(str::to_owned).collect();
+        let ambiguous = missing.iter().any(|text| parse_boolean(text).is_some());
+        Self { missing, ambiguous }
+    }
+
+    /// The value, `None` where it is missing; `Err` says why it can't be used.
+    pub(super) fn read(&self, cell: Cell) -> Result<Option<bool>, String> {
+        let found = cell_boolean(cell);
+        if found.is_some() && !self.ambiguous {
+            return Ok(found);
+        }
+        let mut scratch = String::new();
+        match cell.text(&mut scratch) {
+            None => Ok(None),
+            Some(text) if self.missing.iter().any(|missing| missing == text) => Ok(None),
+            Some(_) if found.is_some() => Ok(found),
+            Some(_) => Err(format!("{} is neither true nor false", shown(cell))),
+        }
+    }
+}

@@ -1,0 +1,181 @@
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Scaling, shown};
+use crate::number::parse_number;
+use crate::table::Cell;
+
+/// A number: one column, scaled and smoothly clipped, and perhaps one that tells whether it was
+/// missing.
+///
+/// A missing value becomes the median of the training rows.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Numeric {
+    /// The median of the training rows.
+    pub median: f64,
+    /// How values are scaled; `None`, and no column, where all those of the training rows are equal.
+    pub scale: Option<Scale>,
+    /// Whether a 0/1 column tells that the value is missing: where training rows lacked one.
+    pub missing_column: bool,
+}
+
+/// `clip((x - center) / spread)` with `clip(z) = z / sqrt(1 + (z / 3)²)`, which keeps small values
+/// as they are and lets no value leave [-3, 3].
+///
+/// From RealMLP (Holzmüller, Grinsztajn and Steinwart 2024, arXiv:2407.04491).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scale {
+    /// What becomes 0.
+    pub center: f64,
+    /// What becomes a distance of 1, before clipping; above 0.
+    pub spread: f64,
+}
+
+impl Numeric {
+    /// `None` where the values tell nothing: there are none, or all are equal and none is missing.
+    pub(super) fn fit(mut values: Vec<f64>, any_missing: bool, scaling: Scaling) -> Option<Self> {
+        // Before the values are sorted, so that the sum is taken in the order of the file.
+        let standard = matches!(scaling, Scaling::Standard).then(|| Scale::standard(&values));
+        values.sort_unstable_by(f64::total_cmp);
+        let (first, last) = (*values.first()?, *values.last()?);
+        let varies = first != last;
+        (varies || any_missing).then(|| Self {
+            median: quantile(&values, 0.5),
+            scale: varies.then(|| standard.unwrap_or_else(|| Scale::robust(&values))),
+            missing_column: any_missing,
+        })
+    }
+
+    pub(super) fn width(&self) -> usize {
+        usize::from(self.scale.is_some()) + usize::from(self.missing_column)
+    }
+
+    pub(super) fn names(&self, feature: &str) -> Vec<String> {
+        let value = self.scale.map(|_| feature.to_owned());
+        let missing = self.missing_column.then(|| format!("{feature} is missing"));
+        value.into_iter().chain(missing).collect()
+    }
+
+    pub(super) fn write(&self, value: Option<f64>, out: &mut [f32]) {
+        if let (Some(scale), Some(first)) = (&self.scale, out.first_mut()) {
+            *first = scale.apply(value.unwrap_or(self.median));
+        }
+        if let (true, Some(last)) = (self.missing_column, out.last_mut()) {
+            *last = f32::from(u8::from(value.is_none()));
+        }
+    }
+
+    pub(super) fn problem(&self) -> Option<String> {
+        if !self.median.is_finite() {
+            return Some(format!("median is {}, expected a finite number", self.median));
+        }
+        match &self.scale {
+            Some(Scale { center, .. }) if !center.is_finite() => {
+                Some(format!("center is {center}, expected a finite number"))
+            }
+            Some(Scale { spread, .. }) if !(spread.is_finite() && *spread > 0.0) => {
+                Some(format!("spread is {spread}, expected a finite number above 0"))
+            }
+            None if !self.missing_column => Some("it gives no column, expected 1 or 2".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+impl Scale {
+    /// Mean and population standard deviation.
+    fn standard(values: &[f64]) -> Self {
+        let n = values.len() as f64;
+        let sum: f64 = values.iter().sum();
+        let center =
+            if sum.is_finite() { sum / n } else { values.iter().map(|value| value / n).sum() };
+        // Distances as a share of the largest: the squares of huge ones would be infinite, and
+        // those of tiny ones 0.
+        let distance = |value: &f64| (value - center).clamp(f64::MIN, f64::MAX);
+        let largest = values.iter().map(|value| distance(value).abs()).fold(0.0, f64::max);
+        let squares: f64 = values.iter().map(|value| (distance(value) / largest).powi(2)).sum();
+        Self::new(center, largest * (squares / n).sqrt())
+    }
+
+    /// Median and interquartile range; half the range where the quartiles are equal.
+    fn robust(sorted: &[f64]) -> Self {
+        let (q25, q75) = (quantile(sorted, 0.25), quantile(sorted, 0.75));
+        let spread =
+            if q25 == q75 { sorted[sorted.len() - 1] / 2.0 - sorted[0] / 2.0 } else { q75 - q25 };
+        Self::new(quantile(sorted, 0.5), spread)
+    }
+
+    fn new(center: f64, spread: f64) -> Self {
+        Self { center, spread: spread.clamp(f64::MIN_POSITIVE, f64::MAX) }
+    }
+
+    fn apply(&self, value: f64) -> f32 {
+        // Beyond 1e9 the result is 3 to the last bit of an f32, and an infinite quotient would
+        // make NaN. The rest needs no f64, whose square roots are slow.
+        let z = ((value - self.center) / self.spread).clamp(-1e9, 1e9) as f32;
+        (z / (1.0 + z * z * (1.0 / 9.0)).sqrt()).clamp(-3.0, 3.0)
+    }
+}
+
+/// A quantile of sorted values, interpolated between neighbours as NumPy does by default.
+fn quantile(sorted: &[f64], fraction: f64) -> f64 {
+    let at = fraction * (sorted.len() - 1) as f64;
+    let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
+    let gap = above - below;
+    if gap.is_finite() {
+        below + gap * at.fract()
+    } else {
+        below * (1.0 - at.fract()) + above * at.fract()
+    }
+}
+
+/// Reads the cells of a numeric column.
+#[derive(Debug, Clone)]
+pub(super) struct NumberReader {
+    /// Texts for a missing value that are numbers, like -999: these mean the number, however it is
+    /// written.
+    missing_values: Vec<f64>,
+    missing_texts: HashSet<String>,
+}
+
+impl NumberReader {
+    pub(super) fn new<'a>(missing: impl Iterator<Item = &'a str>) -> Self {
+        let (mut missing_values, mut missing_texts) = (Vec::new(), HashSet::new());
+        for text in missing {
+            match parse_number(text) {
+                Some(value) => missing_values.push(value),
+                None => {
+                    missing_texts.insert(text.to_owned());
+                }
+            }
+        }
+        Self { missing_values, missing_texts }
+    }
+
+    /// The number, `None` where it is missing; `Err` says why it can't be used.
+    #[inline]
+    pub(super) fn read(&self, cell: Cell) -> Result<Option<f64>, String> {
+        let value = match cell {
+            Cell::Missing => return Ok(None),
+            Cell::Text(text) => match parse_number(text) {
+                Some(value) => value,
+                None if self.missing_texts.contains(text) => return Ok(None),
+                None => return Err(format!("{} is not a number", shown(cell))),
+            },
+            Cell::Integer(value) => value as f64,
+            Cell::Number(value) if value.is_nan() => return Ok(None),
+            Cell::Number(value) => value,
+            Cell::Boolean(value) => f64::from(u8::from(value)),
+        };
+        if self.missing_values.contains(&value) {
+            return Ok(None);
+        }
+        if !value.is_finite() {
+            return Err(format!("{} is outside the range of numbers", shown(cell)));
+        }
+        Ok(Some(value))
+    }
+}

@@ -1,0 +1,127 @@
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+
+use super::nearest;
+use crate::error::DataError;
+
+/// Text, or a stream that should be text, decompressed.
+pub(super) type Text = Box<dyn Read + Send>;
+
+/// What a file holds, by its first bytes.
+pub(super) enum Source {
+    Text(Text),
+    Parquet(File),
+}
+
+/// The name under which standard input goes in messages.
+pub(super) const STDIN: &str = "standard input";
+
+const PARQUET: &[u8] = b"PAR1";
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+
+/// Opens a file.
+pub(super) fn open(path: &Path) -> Result<Source, DataError> {
+    let read_error = |source| DataError::Read { path: path.to_owned(), source };
+    let mut file = File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            DataError::TableNotFound { path: path.to_owned(), nearest: nearest_file(path) }
+        }
+        _ => read_error(error),
+    })?;
+    if file.metadata().map_err(read_error)?.is_dir() {
+        return Err(DataError::TableIsFolder { path: path.to_owned() });
+    }
+    let start = first_bytes(&mut file).map_err(read_error)?;
+    if start == PARQUET {
+        file.rewind().map_err(read_error)?;
+        return Ok(Source::Parquet(file));
+    }
+    let name = path.display().to_string();
+    decompressed(Cursor::new(start.clone()).chain(file), &start, &name).map(Source::Text)
+}
+
+/// What a stream holds, decompressed where it is compressed.
+pub(super) fn stream(mut input: impl Read + Send + 'static, name: &str) -> Result<Text, DataError> {
+    let read_error = |source| DataError::Read { path: name.into(), source };
+    let start = first_bytes(&mut input).map_err(read_error)?;
+    if start == PARQUET {
+        return Err(DataError::ParquetStream { table: name.to_owned() });
+    }
+    decompressed(Cursor::new(start.clone()).chain(input), &start, name)
+}
+
+fn decompressed(
+    whole: impl Read + Send + 'static,
+    start: &[u8],
+    name: &str,
+) -> Result<Text, DataError> {
+    let mut inner: Text = if start.starts_with(GZIP) {
+        Box::new(Whole { inner: MultiGzDecoder::new(whole), format: "gzip" })
+    } else if start == ZSTD {
+        let inner = zstd::Decoder::new(whole)
+            .map_err(|source| DataError::Read { path: name.into(), source })?;
+        Box::new(Whole { inner, format: "zstd" })
+    } else {
+        return Ok(Box::new(whole));
+    };
+    let start = first_bytes(&mut inner).map_err(|error| read_error(name, error))?;
+    if start == PARQUET {
+        return Err(DataError::ParquetStream { table: name.to_owned() });
+    }
+    Ok(Box::new(Cursor::new(start).chain(inner)))
+}
+
+/// A decompressor whose error for a stream that is cut off says so.
+struct Whole<R> {
+    inner: R,
+    format: &'static str,
+}
+
+/// Carries the name of the format through the layers of readers.
+#[derive(Debug, thiserror::Error)]
+#[error("the {format} stream is cut off")]
+struct CutOff {
+    format: &'static str,
+}
+
+impl<R: Read> Read for Whole<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.inner.read(buffer).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                io::Error::new(error.kind(), CutOff { format: self.format })
+            }
+            _ => error,
+        })
+    }
+}
+
+/// The error for a stream from here that failed.
+pub(super) fn read_error(name: &str, error: io::Error) -> DataError {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<CutOff>()) {
+        Some(CutOff { format }) => DataError::StreamCutOff { table: name.to_owned(), format },
+        None => DataError::Read { path: name.into(), source: error },
+    }
+}
+
+fn first_bytes(input: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    input.by_ref().take(4).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+fn nearest_file(path: &Path) -> Option<String> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let names: Vec<String> = std::fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    let found = nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str))?;
+    Some(path.with_file_name(found).display().to_string())
+}

@@ -1,0 +1,44 @@
+use kiln_classifier::ClassifierError;
+use kiln_data::DataError;
+use kiln_model::ModelError;
+use kiln_train::TrainError;
+use thiserror::Error;
+
+/// What can go wrong between a table and a classifier.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TabularError {
+    /// Wrong data.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A wrong network, loss or task.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Training failed.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// A classifier that can't be made, read or written.
+    #[error(transparent)]
+    Classifier(#[from] ClassifierError),
+    /// Class weights for another number of classes.
+    #[error("found {found} class weights, expected one for each of {expected}")]
+    ClassWeights {
+        /// How many were given.
+        found: usize,
+        /// The classes or labels, by name.
+        expected: String,
+    },
+    /// Weights by class size for a target without class sizes.
+    #[error("balanced class weights need one class per row, found independent labels")]
+    BalancedLabels,
+    /// A column of folds that does not name at least two.
+    #[error("{table}: column {column:?} names {found} folds, expected at least 2")]
+    FoldColumn {
+        /// The table's source.
+        table: String,
+        /// The column.
+        column: String,
+        /// Different values found.
+        found: usize,
+    },
+}

@@ -1,0 +1,69 @@
+use burn::tensor::backend::Backend;
+use kiln_classifier::Classifier;
+use kiln_data::{DataError, Dataset, Preprocessor, Table, TargetEncoder, read_weights};
+use kiln_train::{Evaluation, Predictions, predict};
+
+use super::{
+    error::TabularError,
+    prepare::{features, kept_rows, select},
+};
+
+/// Measures a classifier on a table that has the target's columns, over all rows that have a target.
+///
+/// `weight` names a column of row weights, for the loss alone.
+///
+/// # Errors
+///
+/// A column that the table lacks, a value that can't be used, a class that the classifier does not
+/// know, each with its line; no row with a target.
+pub fn evaluate<B: Backend>(
+    classifier: &Classifier<B>,
+    table: &Table,
+    weight: Option<&str>,
+    device: &B::Device,
+) -> Result<Evaluation, TabularError> {
+    let manifest = classifier.manifest();
+    let dataset = table_dataset(table, &manifest.preprocessor, &manifest.target, weight)?;
+    evaluate_dataset(classifier, &dataset, device)
+}
+
+/// Measures a classifier on features that are preprocessed already.
+pub(super) fn evaluate_dataset<B: Backend>(
+    classifier: &Classifier<B>,
+    dataset: &Dataset,
+    device: &B::Device,
+) -> Result<Evaluation, TabularError> {
+    let manifest = classifier.manifest();
+    let task = manifest.task;
+    let predictions = predict(classifier.model(), task, &manifest.loss, dataset, device)?;
+    // Probabilities and decisions are those that the classifier would give.
+    let temperature = manifest.temperature as f32;
+    let predictions = Predictions {
+        logits: predictions.logits.iter().map(|logit| logit / temperature).collect(),
+        decisions: classifier.decisions(&predictions.logits),
+        losses: predictions.losses,
+    };
+    Ok(Evaluation::new(task, dataset, &predictions))
+}
+
+/// The rows of a table that have a target, as a classifier's network sees them.
+pub(super) fn table_dataset(
+    table: &Table,
+    preprocessor: &Preprocessor,
+    encoder: &TargetEncoder,
+    weight: Option<&str>,
+) -> Result<Dataset, TabularError> {
+    let encoded = encoder.encode(table)?;
+    let rows = kept_rows(&encoded.kept);
+    let features = features(table, preprocessor)?;
+    let width = preprocessor.d_input();
+    let dataset = Dataset::new(select(&features, width, &rows), width, encoded.targets)?;
+    match weight {
+        None => Ok(dataset),
+        Some(column) => {
+            let weights = read_weights(table, column)?;
+            let weights = rows.iter().map(|row| weights[*row]).collect();
+            Ok::<_, DataError>(dataset.with_weights(weights)?).map_err(TabularError::from)
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! From a table to a classifier: what the commands `train`, `evaluate` and `cross-validate` do.
+//!
+//! [`Prepared`] understands a table's columns and encodes its targets; [`train()`] holds out
+//! validation rows, fits the preprocessing on the others and trains; [`evaluate()`] measures a
+//! classifier on a table, [`cross_validate()`] the whole procedure. [`Settings`] say how,
+//! [`Recipe`] what is used where nothing is said.
+
+mod cross_validate;
+mod error;
+mod evaluate;
+mod prepare;
+mod recipe;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod train;
+
+pub use cross_validate::{FoldResult, Folds, assign_folds, cross_validate};
+pub use error::TabularError;
+pub use evaluate::evaluate;
+pub use prepare::Prepared;
+pub use recipe::Recipe;
+pub use settings::{ClassWeights, ColumnSettings, NetworkSettings, Settings};
+pub use train::{Outcome, Validation, train};

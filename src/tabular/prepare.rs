@@ -1,0 +1,215 @@
+use kiln_data::{
+    ColumnKind, ColumnProfile, DataError, Dataset, EncodedTargets, Preprocessor, Profiler, Schema,
+    Table, TargetEncoder, TargetForm, Targets, Trap, infer_schema, read_weights,
+    stratified_split_indices, target_traps,
+};
+
+use super::{error::TabularError, settings::Settings};
+
+/// A table whose columns are understood and whose targets are encoded, before any row is held out.
+///
+/// What stands here depends on the names and kinds of columns and on the classes, on no statistic of
+/// a feature.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The rows.
+    pub table: Table,
+    /// What each column holds.
+    pub profiles: Vec<ColumnProfile>,
+    /// What each column is used for.
+    pub schema: Schema,
+    /// What the user should know about the data.
+    pub traps: Vec<Trap>,
+    /// How the target's columns become classes or labels.
+    pub encoder: TargetEncoder,
+    /// The targets of the rows that have one.
+    targets: Targets,
+    /// The rows that have a target, as indices into the table.
+    rows: Vec<usize>,
+    /// One per row of the table.
+    weights: Option<Vec<f32>>,
+}
+
+impl Prepared {
+    /// Infers the schema and encodes the targets.
+    ///
+    /// # Errors
+    ///
+    /// A column that the settings name and the table lacks, a target that can't be learned, a weight
+    /// that is no number of 0 or more.
+    pub fn new(table: Table, settings: &Settings) -> Result<Self, TabularError> {
+        let options = settings.schema_options();
+        let missing = options.missing_texts();
+        let mut profiler = Profiler::new(table.columns(), &missing);
+        table.chunks().iter().for_each(|rows| profiler.push(rows));
+        let profiles = profiler.finish();
+        let (schema, mut traps) = infer_schema(table.name(), &profiles, &options)?;
+        let encoder = TargetEncoder::fit(
+            &table,
+            &settings.target,
+            settings.loss,
+            settings.positive.as_deref(),
+            &schema.missing,
+        )?;
+        traps.extend(target_traps(&table, &schema));
+        let EncodedTargets { targets, kept } = encoder.encode(&table)?;
+        traps.extend(single_rows(&settings.target, &encoder, &targets));
+        let weights = match &settings.columns.weight {
+            Some(column) => Some(read_weights(&table, column)?),
+            None => None,
+        };
+        let rows = kept_rows(&kept);
+        Ok(Self { table, profiles, schema, traps, encoder, targets, rows, weights })
+    }
+
+    /// How many rows have a target.
+    pub fn num_rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Rows of the table without a target, which are not used.
+    pub fn num_without_target(&self) -> usize {
+        self.table.num_rows() - self.rows.len()
+    }
+
+    /// The rows that have a target, as indices into the table.
+    pub fn rows(&self) -> &[usize] {
+        &self.rows
+    }
+
+    /// The targets of the rows that have one, in order.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// The class of each row for a stratified split; `None` for independent labels.
+    pub fn strata(&self) -> Option<(Vec<u32>, usize)> {
+        match &self.targets {
+            Targets::Classes { indices, num_classes } => Some((indices.clone(), *num_classes)),
+            Targets::Dense { .. } if *self.encoder.form() == TargetForm::Labels => None,
+            Targets::Dense { values, width } => {
+                let largest = |row: &[f32]| {
+                    let best =
+                        (1..*width).fold(0, |best, i| if row[i] > row[best] { i } else { best });
+                    best as u32
+                };
+                Some((values.chunks_exact(*width).map(largest).collect(), *width))
+            }
+        }
+    }
+
+    /// Parts some of the rows that have a target (`rows`: indices among those) into training and
+    /// validation, class by class where there are classes.
+    ///
+    /// # Errors
+    ///
+    /// If one part would have no rows.
+    pub fn split(
+        &self,
+        rows: &[usize],
+        fraction: f64,
+        seed: u64,
+    ) -> Result<(Vec<usize>, Vec<usize>), DataError> {
+        let (train, valid) = match self.strata() {
+            Some((classes, num_classes)) => {
+                let classes: Vec<u32> = rows.iter().map(|row| classes[*row]).collect();
+                stratified_split_indices(&classes, num_classes, fraction, seed)?
+            }
+            None => kiln_data::split_indices(rows.len(), fraction, seed)?,
+        };
+        let pick = |part: Vec<usize>| part.into_iter().map(|i| rows[i]).collect();
+        Ok((pick(train), pick(valid)))
+    }
+
+    /// Fits the preprocessing on some of the rows that have a target.
+    ///
+    /// # Errors
+    ///
+    /// As [`Preprocessor::fit`].
+    pub fn fit(&self, settings: &Settings, rows: &[usize]) -> Result<Preprocessor, DataError> {
+        let mut training = vec![false; self.table.num_rows()];
+        rows.iter().for_each(|row| training[self.rows[*row]] = true);
+        Preprocessor::fit(&self.table, &self.schema, &settings.preprocess, &training)
+    }
+
+    /// The features, targets and weights of some of the rows that have a target.
+    ///
+    /// # Errors
+    ///
+    /// A value that can't be used, with its line; rows whose weights are all 0.
+    pub fn dataset(
+        &self,
+        preprocessor: &Preprocessor,
+        rows: &[usize],
+    ) -> Result<Dataset, DataError> {
+        let features = features(&self.table, preprocessor)?;
+        let all = Dataset::new(
+            select(&features, preprocessor.d_input(), &self.rows),
+            preprocessor.d_input(),
+            self.targets.clone(),
+        )?;
+        let all = match &self.weights {
+            Some(weights) => {
+                all.with_weights(self.rows.iter().map(|row| weights[*row]).collect())?
+            }
+            None => all,
+        };
+        Ok(all.select(rows))
+    }
+
+    /// The columns that become features.
+    pub fn feature_columns(&self) -> impl Iterator<Item = &str> {
+        use ColumnKind::{Boolean, Categorical, Numeric};
+        let columns = self.schema.columns.iter();
+        columns
+            .filter(|column| matches!(column.kind, Numeric | Categorical | Boolean))
+            .map(|column| column.name.as_str())
+    }
+}
+
+/// All features of a table, row-major, or the first row that has none.
+pub(super) fn features(table: &Table, preprocessor: &Preprocessor) -> Result<Vec<f32>, DataError> {
+    let binding = preprocessor.bind(table.name(), table.columns())?;
+    let mut features = Vec::with_capacity(table.num_rows() * preprocessor.d_input());
+    for rows in table.chunks() {
+        let transformed = preprocessor.transform(&binding, rows);
+        if let Some(problem) = rows.problems.iter().chain(&transformed.problems).next() {
+            let (table, problem) = (table.name().to_owned(), problem.clone());
+            return Err(DataError::Row { table, problem });
+        }
+        features.extend_from_slice(&transformed.features);
+    }
+    Ok(features)
+}
+
+pub(super) fn kept_rows(kept: &[bool]) -> Vec<usize> {
+    kept.iter().enumerate().filter(|(_, kept)| **kept).map(|(row, _)| row).collect()
+}
+
+/// Some rows of a row-major matrix.
+pub(super) fn select(values: &[f32], width: usize, rows: &[usize]) -> Vec<f32> {
+    rows.iter().flat_map(|row| &values[row * width..][..width]).copied().collect()
+}
+
+/// The classes of which there is one row only: it can be learned from or held out, not both.
+fn single_rows(target: &[String], encoder: &TargetEncoder, targets: &Targets) -> Option<Trap> {
+    const SHOWN: usize = 5;
+    let Targets::Classes { indices, num_classes } = targets else { return None };
+    let mut counts = vec![0_usize; *num_classes];
+    indices.iter().for_each(|class| counts[*class as usize] += 1);
+    let single = encoder.classes().iter().zip(&counts).filter(|(_, count)| **count == 1);
+    let single: Vec<String> = single.map(|(class, _)| format!("{class:?}")).collect();
+    let (shown, more) = single.split_at(single.len().min(SHOWN));
+    let classes = match (shown, more.len()) {
+        ([], _) => return None,
+        ([class], _) => format!("the class {class} has 1 row"),
+        (shown, 0) => format!("the classes {} have 1 row each", shown.join(", ")),
+        (shown, more) => {
+            format!("the classes {} and {more} more have 1 row each", shown.join(", "))
+        }
+    };
+    let message = format!(
+        "{classes}, which can't be held out: no score says how well such a class is learned"
+    );
+    Some(Trap { column: target.first().cloned(), message })
+}

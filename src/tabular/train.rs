@@ -1,0 +1,180 @@
+use std::path::Path;
+
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use kiln_classifier::{Classifier, Manifest, Training, task_of};
+use kiln_data::{Dataset, Preprocessor, Table, Targets};
+use kiln_model::{EmbeddingConfig, LossConfig, MlpConfig, Task};
+use kiln_train::{EpochRecord, Evaluation, Observer, StopReason, TrainConfig, fit, predict};
+
+use super::{
+    error::TabularError,
+    evaluate::table_dataset,
+    prepare::Prepared,
+    settings::{ClassWeights, Settings},
+};
+
+/// A trained classifier and how it came about.
+#[derive(Debug)]
+pub struct Outcome<B: Backend> {
+    /// Ready to be saved.
+    pub classifier: Classifier<B>,
+    /// One record per epoch.
+    pub history: Vec<EpochRecord>,
+    /// The epoch whose weights these are, counted from 1.
+    pub kept_epoch: usize,
+    /// Why training ended.
+    pub stop: StopReason,
+    /// Rows trained on.
+    pub train_rows: usize,
+    /// On the validation rows. They chose the epoch, so it is a little optimistic.
+    pub valid: Option<Evaluation>,
+}
+
+/// Where validation rows come from.
+#[derive(Debug, Clone, Copy)]
+pub enum Validation<'a> {
+    /// Held out of the training rows: the share that the settings name, or none.
+    HeldOut,
+    /// A table of their own.
+    Table(&'a Table),
+}
+
+/// Trains a classifier on some of the rows that have a target (`rows`: indices among those).
+///
+/// Preprocessing is fitted on the training rows alone, after validation rows are held out.
+/// `backend` is its name, for the record.
+///
+/// # Errors
+///
+/// A value that can't be used, settings out of their range, a loss that diverges.
+pub fn train<B: AutodiffBackend>(
+    prepared: &Prepared,
+    settings: &Settings,
+    rows: &[usize],
+    validation: Validation<'_>,
+    backend: &str,
+    device: &B::Device,
+    observers: &mut [&mut dyn Observer],
+) -> Result<Outcome<B::InnerBackend>, TabularError> {
+    let seed = settings.train.seed;
+    let (train_rows, valid_rows) = match (validation, settings.valid_fraction) {
+        (Validation::HeldOut, Some(fraction)) => prepared.split(rows, fraction, seed)?,
+        _ => (rows.to_vec(), Vec::new()),
+    };
+    let preprocessor = prepared.fit(settings, &train_rows)?;
+    let train = prepared.dataset(&preprocessor, &train_rows)?;
+    let valid = match validation {
+        Validation::Table(table) => {
+            let weight = settings.columns.weight.as_deref();
+            Some(table_dataset(table, &preprocessor, &prepared.encoder, weight)?)
+        }
+        Validation::HeldOut if valid_rows.is_empty() => None,
+        Validation::HeldOut => Some(prepared.dataset(&preprocessor, &valid_rows)?),
+    };
+    let task = task_of(&prepared.encoder);
+    let loss = loss(prepared, settings, train.targets())?;
+    let network = network(&preprocessor, task, settings);
+    let config = TrainConfig { loss: loss.clone(), ..settings.train.clone() };
+
+    let trained = fit::<B>(&network, task, &config, train, valid.clone(), device, observers)?;
+    let evaluation = match &valid {
+        Some(valid) => {
+            let predictions = predict(&trained.model, task, &loss, valid, device)?;
+            Some(Evaluation::new(task, valid, &predictions))
+        }
+        None => None,
+    };
+    let manifest = Manifest {
+        format_version: kiln_classifier::FORMAT_VERSION,
+        kiln_version: env!("CARGO_PKG_VERSION").to_owned(),
+        task,
+        schema: prepared.schema.clone(),
+        preprocessor,
+        target: prepared.encoder.clone(),
+        threshold: 0.5,
+        temperature: 1.0,
+        loss,
+        network: trained.config,
+        training: Training {
+            // The file's name only: where it lay is nothing to hand on.
+            source: file_name(prepared.table.name()),
+            rows: train_rows.len(),
+            valid_rows: valid.as_ref().map_or(0, Dataset::rows),
+            seed,
+            epochs: trained.history.len(),
+            kept_epoch: trained.kept_epoch,
+            stop_reason: match trained.stop {
+                StopReason::Epochs => "all epochs done".to_owned(),
+                StopReason::Patience => "no more improvement".to_owned(),
+            },
+            backend: backend.to_owned(),
+            config: serde_json::to_value(settings).expect("settings are plain data"),
+        },
+        metrics: serde_json::to_value(&evaluation).expect("metrics are plain data"),
+    };
+    Ok(Outcome {
+        classifier: Classifier::new(manifest, &trained.model, device)?,
+        history: trained.history,
+        kept_epoch: trained.kept_epoch,
+        stop: trained.stop,
+        train_rows: train_rows.len(),
+        valid: evaluation,
+    })
+}
+
+fn file_name(path: &str) -> String {
+    let name = Path::new(path).file_name();
+    name.map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+fn network(preprocessor: &Preprocessor, task: Task, settings: &Settings) -> MlpConfig {
+    let embeddings = preprocessor.embeddings().into_iter();
+    let network = settings.network.clone();
+    MlpConfig::new(preprocessor.d_input(), task.d_output())
+        .with_embeddings(
+            embeddings
+                .map(|embedding| EmbeddingConfig {
+                    num_categories: embedding.num_categories,
+                    d_embedding: embedding.d_embedding,
+                })
+                .collect(),
+        )
+        .with_hidden(network.hidden)
+        .with_activation(network.activation)
+        .with_normalization(network.normalization)
+        .with_dropout(network.dropout)
+}
+
+/// The loss with one weight per class, or label.
+fn loss(
+    prepared: &Prepared,
+    settings: &Settings,
+    train: &Targets,
+) -> Result<LossConfig, TabularError> {
+    let classes = prepared.encoder.classes();
+    let class_weights = match &settings.class_weights {
+        ClassWeights::None => None,
+        ClassWeights::Given(weights) if weights.len() == classes.len() => Some(weights.clone()),
+        ClassWeights::Given(weights) => {
+            return Err(TabularError::ClassWeights {
+                found: weights.len(),
+                expected: classes.join(", "),
+            });
+        }
+        ClassWeights::Balanced => Some(balanced(train).ok_or(TabularError::BalancedLabels)?),
+    };
+    Ok(LossConfig { class_weights, ..settings.train.loss.clone() })
+}
+
+/// rows / (classes · rows of the class), as scikit-learn's `balanced`; a class without rows, which
+/// can't be learned whatever its weight, gets 1.
+fn balanced(targets: &Targets) -> Option<Vec<f64>> {
+    let Targets::Classes { indices, num_classes } = targets else { return None };
+    let mut counts = vec![0_usize; *num_classes];
+    indices.iter().for_each(|class| counts[*class as usize] += 1);
+    let weight = |count: usize| match count {
+        0 => 1.0,
+        count => indices.len() as f64 / (num_classes * count) as f64,
+    };
+    Some(counts.into_iter().map(weight).collect())
+}
