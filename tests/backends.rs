@@ -1,9 +1,15 @@
-//! One seed on every backend that is compiled in.
+//! One seed, and one model file, on every backend that is compiled in.
+
+use std::path::PathBuf;
 
 use kiln::{
     backend::{self, AutodiffBackend, BackendError, BackendName, Job},
-    data::digits,
+    classifier::Classifier,
+    data::{ReadOptions, Table, TargetKind, digits},
     model::{LossConfig, MlpConfig, Task},
+    tabular::{
+        ClassWeights, ColumnSettings, Prepared, Recipe, Settings, Validation, train as train_table,
+    },
     train::{Evaluation, Recorder, TrainConfig, TrainError, fit, predict},
 };
 
@@ -34,7 +40,7 @@ impl Job for Digits {
 }
 
 /// Runs the job, or says why there is no device for it. `KILN_ALL_BACKENDS` makes that a failure.
-fn run(name: BackendName, job: Digits) -> Option<(Vec<f64>, f64)> {
+fn run<J: Job>(name: BackendName, job: J) -> Option<J::Output> {
     match backend::run(Some(name), job) {
         Err(error @ BackendError::NoDevice { .. })
             if std::env::var_os("KILN_ALL_BACKENDS").is_none() =>
@@ -42,8 +48,12 @@ fn run(name: BackendName, job: Digits) -> Option<(Vec<f64>, f64)> {
             eprintln!("skipped: {error}");
             None
         }
-        result => Some(result.expect("a backend").expect("training")),
+        result => Some(result.expect("a backend")),
     }
+}
+
+fn learn(name: BackendName, num_epochs: usize) -> Option<(Vec<f64>, f64)> {
+    run(name, Digits { num_epochs }).map(|result| result.expect("training"))
 }
 
 fn compiled_in() -> impl Iterator<Item = BackendName> {
@@ -54,7 +64,7 @@ fn compiled_in() -> impl Iterator<Item = BackendName> {
 fn every_backend_learns_the_digits_and_starts_like_the_others() {
     let mut first: Option<f64> = None;
     for name in compiled_in() {
-        let Some((losses, accuracy)) = run(name, Digits { num_epochs: 10 }) else { continue };
+        let Some((losses, accuracy)) = learn(name, 10) else { continue };
         eprintln!("{name}: first loss {}, test accuracy {accuracy}", losses[0]);
         assert!(accuracy > 0.93, "{name}: {accuracy}");
         let first = *first.get_or_insert(losses[0]);
@@ -66,7 +76,81 @@ fn every_backend_learns_the_digits_and_starts_like_the_others() {
 #[test]
 fn one_seed_gives_the_same_losses_twice() {
     for name in compiled_in() {
-        let losses = || run(name, Digits { num_epochs: 2 });
+        let losses = || learn(name, 2);
         assert_eq!(losses(), losses(), "{name}");
+    }
+}
+
+/// The table of the README.
+fn fruit(name: &str) -> Table {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+    Table::read(&path, &ReadOptions::default()).unwrap()
+}
+
+/// Trains on a table, with a column of its own for each kind of feature, and writes the model file.
+struct TrainFruit(PathBuf);
+
+impl Job for TrainFruit {
+    type Output = ();
+
+    fn run<B: AutodiffBackend>(self, device: B::Device) {
+        let table = fruit("fruit.csv");
+        let Recipe { valid_fraction, mut preprocess, network, mut train } =
+            Recipe::new(table.num_rows());
+        train.num_epochs = 2;
+        // The colours are embedded.
+        preprocess.one_hot_up_to = 3;
+        let settings = Settings {
+            target: vec!["kind".to_owned()],
+            loss: TargetKind::Auto,
+            positive: None,
+            columns: ColumnSettings::default(),
+            valid_fraction: Some(valid_fraction),
+            preprocess,
+            network,
+            class_weights: ClassWeights::None,
+            train,
+        };
+        let prepared = Prepared::new(table, &settings).unwrap();
+        let rows: Vec<usize> = (0..prepared.num_rows()).collect();
+        let held_out = Validation::HeldOut;
+        let outcome =
+            train_table::<B>(&prepared, &settings, &rows, held_out, "any", &device, &mut [])
+                .unwrap();
+        outcome.classifier.save(&self.0).unwrap();
+    }
+}
+
+/// Loads the model file, and says the probabilities of new rows.
+struct PredictFruit(PathBuf);
+
+impl Job for PredictFruit {
+    type Output = Vec<f32>;
+
+    fn run<B: AutodiffBackend>(self, device: B::Device) -> Self::Output {
+        let classifier = Classifier::<B::InnerBackend>::load(&self.0, &device).unwrap();
+        let table = fruit("fruit-new.csv");
+        classifier.predict_proba(&table.chunks()[0].batch).unwrap().values().to_vec()
+    }
+}
+
+#[test]
+fn a_model_file_means_the_same_on_every_backend() {
+    let folder = tempfile::tempdir().unwrap();
+    for trained_on in compiled_in() {
+        let path = folder.path().join(format!("{trained_on}.safetensors"));
+        if run(trained_on, TrainFruit(path.clone())).is_none() {
+            continue;
+        }
+        let predict = |name| run(name, PredictFruit(path.clone()));
+        let expected = predict(trained_on).expect("it was there for training");
+        assert_eq!(expected.len(), 300);
+        assert_eq!(predict(trained_on).expect("as before"), expected, "{trained_on}");
+        for name in compiled_in() {
+            let Some(found) = predict(name) else { continue };
+            for (found, expected) in found.iter().zip(&expected) {
+                assert!((found - expected).abs() < 1e-5, "{trained_on} {name}: {found} {expected}");
+            }
+        }
     }
 }

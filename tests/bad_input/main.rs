@@ -1,0 +1,11 @@
+//! What the `kiln` command says of bad input: the whole message, the exit code, and that nothing is
+//! half-written.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod data;
+mod model;
+mod output;
+mod predict;
+mod settings;
+mod target;

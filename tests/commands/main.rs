@@ -1,0 +1,8 @@
+//! The commands as they are meant to be used, on real tables and on small ones made here.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod inspect;
+mod reproduce;
+mod tables;
+mod targets;
