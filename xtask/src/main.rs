@@ -16,7 +16,7 @@ const CHECKS: [&str; 8] = [
     "cargo clippy -p kiln --no-default-features -- -D warnings",
     "cargo clippy -p kiln-data --no-default-features --all-targets -- -D warnings",
     "cargo doc --workspace --no-deps",
-    "cargo test -p kiln --no-default-features --features flex",
+    "cargo test -p kiln --no-default-features --features flex --lib --test backends",
     // In release, for the README's commands need that build anyway.
     "cargo test --release -p kiln --features flex,wgpu --lib --test backends --test cli",
 ];
