@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{
     console::Console,
-    options::{Options, ReadArgs, read_config},
+    options::{Options, ReadArgs, as_usage, read_config},
     report::{self, named_metrics},
 };
 
@@ -112,7 +112,8 @@ impl Job for CrossValidate {
             ));
         };
         let results =
-            cross_validate::<B>(&prepared, &settings, &folds, backend.as_str(), &device, say)?;
+            cross_validate::<B>(&prepared, &settings, &folds, backend.as_str(), &device, say)
+                .map_err(as_usage)?;
 
         let spreads = spreads(&results);
         let mut metrics = Map::new();

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{
     console::{Console, print},
-    options::{Options, ReadArgs, read_config},
+    options::{Options, ReadArgs, as_usage, read_config},
     output::refuse_overwriting,
     report,
 };
@@ -112,7 +112,8 @@ impl Job for Train {
             self.backend.as_str(),
             &device,
             observers,
-        )?;
+        )
+        .map_err(as_usage)?;
         outcome.classifier.save(&self.output)?;
 
         let manifest = outcome.classifier.manifest();

@@ -102,7 +102,8 @@ fn a_full_disk_behind_stdout_is_an_error() {
 fn a_run_that_fails_keeps_the_old_model() {
     let folder = Folder::with_model();
     let before = fs::read(folder.path("model.safetensors")).unwrap();
-    folder.fails(
+    folder.fails_with(
+        2,
         &format!("{TRAIN} -o model.safetensors --dropout 2"),
         "`dropout` is 2, expected a fraction in [0, 1)",
     );

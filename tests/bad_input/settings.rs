@@ -33,28 +33,43 @@ fn a_wrong_toml_file_is_said_by_line_and_column() {
 }
 
 #[test]
-fn settings_out_of_range_are_refused() {
+fn settings_out_of_range_are_wrong_usage() {
     let folder = folder();
-    let fails = |args: &str, message: &str| folder.fails(&format!("{TRAIN} {args}"), message);
+    let fails = |args: &str, message: &str| {
+        folder.fails_with(2, &format!("{TRAIN} {args}"), message);
+    };
     fails(
         "--optimizer adma",
         "`optimizer` is \"adma\", expected sgd, momentum, nesterov, adam, adamw, rmsprop, adagrad \
          or adan",
     );
-    fails("--epochs 0", "`num_epochs` is 0, expected at least 1");
-    fails("--valid-fraction 2", "held-out fraction is 2, expected a number above 0 and below 1");
+    fails("--epochs 0", "`epochs` is 0, expected at least 1");
+    fails("--dropout 1", "`dropout` is 1, expected a fraction in [0, 1)");
+    fails("--valid-fraction 2", "`valid_fraction` is 2, expected a number from 0 to below 1");
     fails(
         "--valid-fraction 0 --patience 3",
-        "`early_stopping` needs validation rows, and there are none",
+        "`patience` needs validation rows, and there are none",
     );
     fails("--class-weights 1,2,3", "found 3 class weights, expected one for each of x, y");
-    fails("--valid none.csv", "none.csv: no such file");
+}
+
+#[test]
+fn a_table_too_small_to_hold_rows_out_says_what_helps() {
+    let folder = folder();
+    folder.write("good.csv", "a,class\n1,x\n2,y\n3,x\n");
+    folder.fails(
+        TRAIN,
+        "holding out 0.15 of 3 rows takes 0 of them, expected 1 or more to be taken and 1 or more to \
+         stay; `--valid-fraction` sets the share, and 0 trains without validation rows",
+    );
+    folder.succeeds(&format!("{TRAIN} --valid-fraction 0 --epochs 2"));
 }
 
 #[test]
 fn columns_named_by_flags_must_be_there_and_have_one_use() {
     let folder = folder();
     let fails = |args: &str, message: &str| folder.fails(&format!("{TRAIN} {args}"), message);
+    fails("--valid none.csv", "none.csv: no such file");
     fails("--ignore q", "good.csv: no column \"q\"; there are a, b, class");
     fails(
         "--weight class",

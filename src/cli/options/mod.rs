@@ -1,0 +1,150 @@
+//! What a user can say about training, on the command line or in a file.
+//!
+//! [`Options`] is what was typed, with everything optional; [`Options::resolve`] makes `Settings` of it,
+//! in which nothing is left open.
+
+mod file;
+mod read;
+mod resolve;
+mod usage;
+mod values;
+
+use std::path::PathBuf;
+
+use kiln::{
+    data::{Scaling, TargetKind},
+    model::Normalization,
+    train::Monitor,
+};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use file::read_config;
+pub(crate) use read::ReadArgs;
+pub(crate) use resolve::column;
+pub(crate) use usage::{UsageError, as_usage};
+use values::{ClassWeightsOption, Hidden, RowsOrAll, by_name};
+
+/// All that a run can be told; a TOML file has the same names, with `_` for `-`.
+#[derive(Debug, Clone, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Options {
+    /// The column to predict: a name, a position counted from 1, or `last`. Several, separated by
+    /// commas, hold 0 and 1 and are one class each (if every row has exactly one 1) or independent
+    /// labels
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',', help_heading = "Data")]
+    pub(crate) target: Option<Vec<String>>,
+    /// What the target means [default: auto]
+    ///
+    /// auto: binary for two classes, sparse for more; for several columns, categorical if every row
+    /// has exactly one 1, else binary. binary: one probability for the positive class, or one for
+    /// each label. categorical: each row is a distribution over the classes (001, 010, 100).
+    /// sparse: each row names its class, the network has one output for each
+    #[arg(long, value_name = "LOSS", help_heading = "Data", value_parser = by_name::<TargetKind>)]
+    pub(crate) loss: Option<TargetKind>,
+    /// The positive one of two classes [default: the second in order]
+    #[arg(long, value_name = "CLASS", help_heading = "Data")]
+    pub(crate) positive: Option<String>,
+    /// The column of row weights
+    #[arg(long, value_name = "COLUMN", help_heading = "Data")]
+    pub(crate) weight: Option<String>,
+    /// Columns whose values are names, whatever they look like
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Data")]
+    pub(crate) categorical: Option<Vec<String>>,
+    /// Columns whose values are numbers
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Data")]
+    pub(crate) numeric: Option<Vec<String>>,
+    /// Columns to leave out
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Data")]
+    pub(crate) ignore: Option<Vec<String>>,
+    /// Texts that mean a missing value, beside the empty one [default: NA, N/A, NaN, null, ?, …]
+    #[arg(long, value_name = "TEXTS", value_delimiter = ',', help_heading = "Data")]
+    pub(crate) missing: Option<Vec<String>>,
+    /// A file of validation rows, in place of rows held out
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    pub(crate) valid: Option<PathBuf>,
+    /// Share of the rows held out for validation, class by class; 0 for none [default: 0.15]
+    #[arg(long, value_name = "FRACTION", help_heading = "Data", conflicts_with = "valid")]
+    pub(crate) valid_fraction: Option<f64>,
+    /// What a TOML file says of the delimiter; the flag is among those of every command.
+    #[arg(skip)]
+    pub(crate) delimiter: Option<char>,
+    /// What a TOML file says of the header.
+    #[arg(skip)]
+    pub(crate) header: Option<bool>,
+
+    /// How numbers are scaled: robust (median, quartiles) or standard (mean, deviation)
+    #[arg(long, value_name = "NAME", help_heading = "Features", value_parser = by_name::<Scaling>)]
+    pub(crate) scaling: Option<Scaling>,
+    /// Most categories of a column that become a feature each; more are embedded [default: 12]
+    #[arg(long, value_name = "COUNT", help_heading = "Features")]
+    pub(crate) one_hot_up_to: Option<usize>,
+
+    /// Width of each hidden layer, `none` for a linear model [default: 128,128]
+    #[arg(long, value_name = "WIDTHS", help_heading = "Network")]
+    pub(crate) hidden: Option<Hidden>,
+    /// After each hidden layer: relu, leaky_relu, gelu, silu, elu, selu, mish, softplus, tanh, sigmoid
+    /// or identity
+    #[arg(long, value_name = "NAME", help_heading = "Network")]
+    pub(crate) activation: Option<String>,
+    /// Before each activation: none, batch or layer
+    #[arg(long, value_name = "NAME", help_heading = "Network", value_parser = by_name::<Normalization>)]
+    pub(crate) normalization: Option<Normalization>,
+    /// Fraction of hidden outputs dropped in training [default: 0.1]
+    #[arg(long, value_name = "FRACTION", help_heading = "Network")]
+    pub(crate) dropout: Option<f64>,
+
+    /// Most passes through the training rows
+    #[arg(long, value_name = "COUNT", help_heading = "Training")]
+    pub(crate) epochs: Option<usize>,
+    /// Rows per iteration, or `all`
+    #[arg(long, value_name = "ROWS", help_heading = "Training")]
+    pub(crate) batch_size: Option<RowsOrAll>,
+    /// sgd, momentum, nesterov, adam, adamw, rmsprop, adagrad or adan
+    #[arg(long, value_name = "NAME", help_heading = "Training")]
+    pub(crate) optimizer: Option<String>,
+    /// Size of an update
+    #[arg(long, value_name = "RATE", help_heading = "Training")]
+    pub(crate) learning_rate: Option<f64>,
+    /// Pull of the weights towards 0
+    #[arg(long, value_name = "DECAY", help_heading = "Training")]
+    pub(crate) weight_decay: Option<f64>,
+    /// How the learning rate changes: constant, cosine, one_cycle or plateau
+    #[arg(long, value_name = "NAME", help_heading = "Training")]
+    pub(crate) schedule: Option<String>,
+    /// Iterations over which the learning rate rises
+    #[arg(long, value_name = "ITERATIONS", help_heading = "Training")]
+    pub(crate) warmup: Option<usize>,
+    /// Largest norm of a gradient; 0 for no limit
+    #[arg(long, value_name = "NORM", help_heading = "Training")]
+    pub(crate) clip_norm: Option<f64>,
+    /// Epochs without improvement on the validation rows that stop the run; 0 to go on
+    #[arg(long, value_name = "EPOCHS", help_heading = "Training")]
+    pub(crate) patience: Option<usize>,
+    /// What has to improve: loss or accuracy
+    #[arg(long, value_name = "NAME", help_heading = "Training", value_parser = by_name::<Monitor>)]
+    pub(crate) monitor: Option<Monitor>,
+    /// Fraction by which targets are moved towards the uniform distribution
+    #[arg(long, value_name = "FRACTION", help_heading = "Training")]
+    pub(crate) label_smoothing: Option<f64>,
+    /// `balanced`, `none`, or one factor for each class in order
+    #[arg(long, value_name = "WEIGHTS", help_heading = "Training")]
+    pub(crate) class_weights: Option<ClassWeightsOption>,
+    /// Runs from different seeds; the best on the validation rows wins
+    #[arg(long, value_name = "COUNT", help_heading = "Training")]
+    pub(crate) restarts: Option<usize>,
+    /// Of everything random: the same seed gives the same classifier
+    #[arg(long, value_name = "SEED", help_heading = "Training")]
+    pub(crate) seed: Option<u64>,
+}
+
+impl Options {
+    /// What is said here, and where nothing is said, what `file` says.
+    pub(crate) fn over(self, file: Self) -> anyhow::Result<Self> {
+        let mut merged = toml::Table::try_from(file)?;
+        merged.extend(toml::Table::try_from(self)?);
+        Ok(merged.try_into()?)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+use anyhow::{Context, bail};
+use kiln::{
+    data::{Table, TargetKind, column_index},
+    tabular::{ClassWeights, ColumnSettings, Recipe, Settings},
+    train::GradientClipping,
+};
+
+use super::{
+    Options,
+    usage::{UsageError, named},
+    values::{ClassWeightsOption, Hidden, RowsOrAll},
+};
+
+impl Options {
+    /// Fills in every default.
+    ///
+    /// # Errors
+    ///
+    /// No target, or one that the table lacks; an unknown optimizer.
+    pub(crate) fn resolve(&self, table: &Table) -> anyhow::Result<Settings> {
+        let target = self.target.as_deref().unwrap_or_default();
+        if target.is_empty() {
+            let usage = UsageError(format!(
+                "no target: say with `--target` which column to predict (a name, a position \
+                 counted from 1, or `last`); the columns are {}",
+                names(table.columns())
+            ));
+            return Err(usage.into());
+        }
+        let target: Vec<String> = target
+            .iter()
+            .map(|name| column(table.name(), table.columns(), name))
+            .collect::<anyhow::Result<_>>()?;
+        let columns = |names: &Option<Vec<String>>| names.clone().unwrap_or_default();
+
+        let Recipe { valid_fraction, mut preprocess, mut network, mut train } =
+            Recipe::new(table.num_rows());
+        let valid_fraction = match (self.valid_fraction, &self.valid) {
+            (_, Some(_)) => None,
+            (Some(0.0), None) => None,
+            (fraction, None) => Some(fraction.unwrap_or(valid_fraction)),
+        };
+        set(&mut preprocess.scaling, self.scaling);
+        set(&mut preprocess.one_hot_up_to, self.one_hot_up_to);
+        set(&mut network.hidden, self.hidden.clone().map(|hidden| hidden.0));
+        if let Some(name) = &self.activation {
+            network.activation = named(name)?;
+        }
+        set(&mut network.normalization, self.normalization);
+        set(&mut network.dropout, self.dropout);
+
+        set(&mut train.num_epochs, self.epochs);
+        set(&mut train.batch_size, self.batch_size.map(RowsOrAll::batch_size));
+        if let Some(name) = &self.optimizer {
+            train.optimizer = named(name)?;
+        }
+        if let Some(decay) = self.weight_decay {
+            train.optimizer = train.optimizer.with_weight_decay(decay);
+        }
+        set(&mut train.learning_rate, self.learning_rate);
+        if let Some(name) = &self.schedule {
+            train.schedule.decay = named(name)?;
+        }
+        set(&mut train.schedule.warmup_iterations, self.warmup);
+        match self.clip_norm {
+            Some(0.0) => train.clipping = None,
+            Some(norm) => train.clipping = Some(GradientClipping::Norm(norm)),
+            None => {}
+        }
+        let validates = valid_fraction.is_some() || self.valid.is_some();
+        let mut stopping = train.early_stopping.unwrap_or_default();
+        set(&mut stopping.patience, self.patience);
+        set(&mut stopping.monitor, self.monitor);
+        // Without validation rows there is nothing to watch; asked for all the same, it is an error.
+        let asked = self.patience.is_some_and(|epochs| epochs > 0) || self.monitor.is_some();
+        let stops = self.patience != Some(0) && (validates || asked);
+        train.early_stopping = stops.then_some(stopping);
+        set(&mut train.loss.label_smoothing, self.label_smoothing);
+        set(&mut train.restarts, self.restarts);
+        set(&mut train.seed, self.seed);
+        Ok(Settings {
+            target,
+            loss: self.loss.unwrap_or(TargetKind::Auto),
+            positive: self.positive.clone(),
+            columns: ColumnSettings {
+                categorical: columns(&self.categorical),
+                numeric: columns(&self.numeric),
+                ignore: columns(&self.ignore),
+                weight: self.weight.clone(),
+                fold: None,
+                missing: self.missing.clone(),
+            },
+            valid_fraction,
+            preprocess,
+            network,
+            class_weights: match &self.class_weights {
+                None => ClassWeights::None,
+                Some(weights) => weights.class_weights(),
+            },
+            train,
+        })
+    }
+
+    /// The same run said in full, for `--print-config`.
+    pub(crate) fn from_settings(settings: &Settings, typed: &Self) -> Self {
+        let Settings { columns, preprocess, network, train, .. } = settings;
+        let stopping = train.early_stopping;
+        Self {
+            target: Some(settings.target.clone()),
+            loss: Some(settings.loss),
+            positive: settings.positive.clone(),
+            weight: columns.weight.clone(),
+            categorical: Some(columns.categorical.clone()),
+            numeric: Some(columns.numeric.clone()),
+            ignore: Some(columns.ignore.clone()),
+            missing: columns.missing.clone(),
+            valid: typed.valid.clone(),
+            valid_fraction: match &typed.valid {
+                Some(_) => None,
+                None => Some(settings.valid_fraction.unwrap_or(0.0)),
+            },
+            delimiter: typed.delimiter,
+            header: typed.header,
+            scaling: Some(preprocess.scaling),
+            one_hot_up_to: Some(preprocess.one_hot_up_to),
+            hidden: Some(Hidden(network.hidden.clone())),
+            activation: Some(network.activation.name().to_owned()),
+            normalization: Some(network.normalization),
+            dropout: Some(network.dropout),
+            epochs: Some(train.num_epochs),
+            batch_size: Some(RowsOrAll::of(train.batch_size)),
+            optimizer: Some(train.optimizer.name().to_owned()),
+            learning_rate: Some(train.learning_rate),
+            weight_decay: Some(train.optimizer.weight_decay()),
+            schedule: Some(train.schedule.decay.name().to_owned()),
+            warmup: Some(train.schedule.warmup_iterations),
+            clip_norm: Some(match train.clipping {
+                Some(GradientClipping::Norm(norm)) => norm,
+                _ => 0.0,
+            }),
+            patience: Some(stopping.map_or(0, |stopping| stopping.patience)),
+            monitor: stopping.map(|stopping| stopping.monitor),
+            label_smoothing: Some(train.loss.label_smoothing),
+            class_weights: Some(ClassWeightsOption::of(&settings.class_weights)),
+            restarts: Some(train.restarts),
+            seed: Some(train.seed),
+        }
+    }
+}
+
+fn set<T>(value: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *value = given;
+    }
+}
+
+fn names(columns: &[String]) -> String {
+    const SHOWN: usize = 10;
+    match columns.len() {
+        ..=SHOWN => columns.join(", "),
+        more => format!("{}, and {} more", columns[..SHOWN].join(", "), more - SHOWN),
+    }
+}
+
+/// A column by name, by position counted from 1, or `last`; a name goes before a position.
+pub(crate) fn column(table: &str, columns: &[String], name: &str) -> anyhow::Result<String> {
+    if !columns.iter().any(|column| column == name) {
+        if name == "last" {
+            return columns.last().cloned().context("there are no columns");
+        }
+        if let Ok(position) = name.parse::<usize>() {
+            let Some(column) = position.checked_sub(1).and_then(|index| columns.get(index)) else {
+                bail!("{table}: `--target {position}`: there are columns 1 to {}", columns.len());
+            };
+            return Ok(column.clone());
+        }
+    }
+    let index = column_index(table, columns, name)?;
+    Ok(columns[index].clone())
+}

@@ -1,0 +1,54 @@
+use std::{fmt::Display, str::FromStr};
+
+use kiln::{data::DataError, model::ModelError, tabular::TabularError, train::TrainError};
+
+/// What was asked for makes no sense, whatever the data: the process ends with 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct UsageError(pub(super) String);
+
+/// A value of a library type by its name.
+pub(super) fn named<T>(name: &str) -> Result<T, UsageError>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    name.parse().map_err(|error: T::Err| UsageError(error.to_string()))
+}
+
+/// Names settings that are out of their range as the user knows them, and calls them wrong usage.
+pub(crate) fn as_usage(error: TabularError) -> anyhow::Error {
+    use TabularError::{ClassWeights, Data, Model, Train};
+    let usage = match &error {
+        Train(TrainError::Field { field, found, expected })
+        | Train(TrainError::Model(ModelError::Field { field, found, expected }))
+        | Model(ModelError::Field { field, found, expected }) => {
+            format!("`{}` is {found}, expected {expected}", option_name(field))
+        }
+        Train(TrainError::NoValidation { field }) => {
+            format!("`{}` needs validation rows, and there are none", option_name(field))
+        }
+        Data(DataError::SplitFraction { fraction }) => {
+            format!("`valid_fraction` is {fraction}, expected a number from 0 to below 1")
+        }
+        Data(DataError::SplitEmpty { .. } | DataError::SplitSingleRows { .. }) => {
+            let hint = "`--valid-fraction` sets the share, and 0 trains without validation rows";
+            return anyhow::anyhow!("{error}; {hint}");
+        }
+        ClassWeights { .. } => error.to_string(),
+        _ => return error.into(),
+    };
+    UsageError(usage).into()
+}
+
+/// The option behind a field of the settings.
+fn option_name(field: &str) -> &str {
+    match field {
+        "num_epochs" => "epochs",
+        "early_stopping" | "early_stopping.patience" => "patience",
+        "clipping.norm" => "clip_norm",
+        "optimizer.weight_decay" => "weight_decay",
+        "schedule.warmup_iterations" => "warmup",
+        other => other,
+    }
+}
