@@ -175,7 +175,7 @@ fn options_come_before_what_is_found() {
     assert_eq!(
         refused(&options),
         "t.csv: no features are left; not used are \"id\" (as asked), \"age\" (as asked), \
-         \"city\" (as asked)"
+         \"city\" (as asked), \"f\" (as asked)"
     );
 }
 
