@@ -5,11 +5,9 @@ use std::path::PathBuf;
 use kiln::{
     backend::{self, AutodiffBackend, BackendError, BackendName, Job},
     classifier::Classifier,
-    data::{ReadOptions, Table, TargetKind, digits},
+    data::{ReadOptions, SchemaOptions, Table, TargetKind, digits},
     model::{LossConfig, MlpConfig, Task},
-    tabular::{
-        ClassWeights, ColumnSettings, Prepared, Recipe, Settings, Validation, train as train_table,
-    },
+    tabular::{ClassWeights, Prepared, Recipe, Settings, Validation, train as train_table},
     train::{Evaluation, Recorder, TrainConfig, TrainError, fit, predict},
 };
 
@@ -101,10 +99,9 @@ impl Job for TrainFruit {
         // The colours are embedded.
         preprocess.one_hot_up_to = 3;
         let settings = Settings {
-            target: vec!["kind".to_owned()],
             loss: TargetKind::Auto,
             positive: None,
-            columns: ColumnSettings::default(),
+            columns: SchemaOptions { target: vec!["kind".to_owned()], ..SchemaOptions::default() },
             valid_fraction: Some(valid_fraction),
             preprocess,
             network,

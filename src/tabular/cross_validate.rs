@@ -1,5 +1,5 @@
 use burn::tensor::backend::AutodiffBackend;
-use kiln_data::{Cells, DataError, RowProblem, folds, stratified_folds};
+use kiln_data::{Cells, DataError, folds, stratified_folds};
 use kiln_train::Evaluation;
 
 use super::{
@@ -61,12 +61,7 @@ fn of_column(prepared: &Prepared, column: &str) -> Result<(Vec<u32>, Vec<String>
         let cells = Cells::new(rows.batch.column(index));
         for row in 0..rows.batch.num_rows() {
             let Some(name) = cells.get(row).text(&mut scratch) else {
-                let problem = RowProblem {
-                    row,
-                    location: rows.location(row),
-                    column: Some(column.to_owned()),
-                    message: "names no fold".to_owned(),
-                };
+                let problem = rows.problem(row, Some(column), "names no fold");
                 return Err(DataError::Row { table: table.name().to_owned(), problem }.into());
             };
             of_row.push(name.to_owned());
@@ -112,8 +107,8 @@ pub fn cross_validate<B: AutodiffBackend>(
             (0..fold_of.len()).partition(|row| fold_of[*row] as usize == fold);
         let outcome =
             train::<B>(prepared, settings, &rest, Validation::HeldOut, backend, device, &mut [])?;
-        let test = prepared.dataset(&outcome.classifier.manifest().preprocessor, &test)?;
-        let evaluation = evaluate_dataset(&outcome.classifier, &test, device)?;
+        let dataset = prepared.dataset(&outcome.classifier.manifest().preprocessor)?;
+        let evaluation = evaluate_dataset(&outcome.classifier, &dataset.select(&test)?, device)?;
         let result = FoldResult { fold: name, train_rows: outcome.train_rows, evaluation };
         done(&result);
         results.push(result);

@@ -1,11 +1,11 @@
 use burn::tensor::backend::Backend;
 use kiln_classifier::Classifier;
-use kiln_data::{DataError, Dataset, Preprocessor, Table, TargetEncoder, read_weights};
+use kiln_data::{Dataset, Preprocessor, Table, TargetEncoder, read_weights};
 use kiln_train::{Evaluation, Predictions, predict};
 
 use super::{
     error::TabularError,
-    prepare::{features, kept_rows, select},
+    prepare::{dataset, kept_rows},
 };
 
 /// Measures a classifier on a table that has the target's columns, over all rows that have a target.
@@ -54,16 +54,7 @@ pub(super) fn table_dataset(
     weight: Option<&str>,
 ) -> Result<Dataset, TabularError> {
     let encoded = encoder.encode(table)?;
+    let weights = weight.map(|column| read_weights(table, column)).transpose()?;
     let rows = kept_rows(&encoded.kept);
-    let features = features(table, preprocessor)?;
-    let width = preprocessor.d_input();
-    let dataset = Dataset::new(select(&features, width, &rows), width, encoded.targets)?;
-    match weight {
-        None => Ok(dataset),
-        Some(column) => {
-            let weights = read_weights(table, column)?;
-            let weights = rows.iter().map(|row| weights[*row]).collect();
-            Ok::<_, DataError>(dataset.with_weights(weights)?).map_err(TabularError::from)
-        }
-    }
+    Ok(dataset(table, preprocessor, &rows, encoded.targets, weights.as_deref())?)
 }

@@ -20,5 +20,5 @@ pub use error::TabularError;
 pub use evaluate::evaluate;
 pub use prepare::Prepared;
 pub use recipe::Recipe;
-pub use settings::{ClassWeights, ColumnSettings, NetworkSettings, Settings};
+pub use settings::{ClassWeights, NetworkSettings, Settings};
 pub use train::{Outcome, Validation, train};

@@ -1,7 +1,6 @@
 use kiln_data::{
-    ColumnKind, ColumnProfile, DataError, Dataset, EncodedTargets, Preprocessor, Profiler, Schema,
-    Table, TargetEncoder, TargetForm, Targets, Trap, infer_schema, read_weights,
-    stratified_split_indices, target_traps,
+    DataError, Dataset, EncodedTargets, Preprocessor, Profiler, Schema, Table, TargetEncoder,
+    TargetForm, Targets, Trap, infer_schema, read_weights, stratified_split_indices, target_traps,
 };
 
 use super::{error::TabularError, settings::Settings};
@@ -14,8 +13,6 @@ use super::{error::TabularError, settings::Settings};
 pub struct Prepared {
     /// The rows.
     pub table: Table,
-    /// What each column holds.
-    pub profiles: Vec<ColumnProfile>,
     /// What each column is used for.
     pub schema: Schema,
     /// What the user should know about the data.
@@ -38,28 +35,26 @@ impl Prepared {
     /// A column that the settings name and the table lacks, a target that can't be learned, a weight
     /// that is no number of 0 or more.
     pub fn new(table: Table, settings: &Settings) -> Result<Self, TabularError> {
-        let options = settings.schema_options();
-        let missing = options.missing_texts();
-        let mut profiler = Profiler::new(table.columns(), &missing);
+        let (columns, target) = (&settings.columns, &settings.columns.target);
+        let mut profiler = Profiler::new(table.columns(), &columns.missing_texts());
         table.chunks().iter().for_each(|rows| profiler.push(rows));
-        let profiles = profiler.finish();
-        let (schema, mut traps) = infer_schema(table.name(), &profiles, &options)?;
+        let (schema, mut traps) = infer_schema(table.name(), &profiler.finish(), columns)?;
         let encoder = TargetEncoder::fit(
             &table,
-            &settings.target,
+            target,
             settings.loss,
             settings.positive.as_deref(),
             &schema.missing,
         )?;
         traps.extend(target_traps(&table, &schema));
         let EncodedTargets { targets, kept } = encoder.encode(&table)?;
-        traps.extend(single_rows(&settings.target, &encoder, &targets));
-        let weights = match &settings.columns.weight {
+        traps.extend(single_rows(target, &encoder, &targets));
+        let weights = match &columns.weight {
             Some(column) => Some(read_weights(&table, column)?),
             None => None,
         };
         let rows = kept_rows(&kept);
-        Ok(Self { table, profiles, schema, traps, encoder, targets, rows, weights })
+        Ok(Self { table, schema, traps, encoder, targets, rows, weights })
     }
 
     /// How many rows have a target.
@@ -75,11 +70,6 @@ impl Prepared {
     /// The rows that have a target, as indices into the table.
     pub fn rows(&self) -> &[usize] {
         &self.rows
-    }
-
-    /// The targets of the rows that have one, in order.
-    pub fn targets(&self) -> &Targets {
-        &self.targets
     }
 
     /// The class of each row for a stratified split; `None` for independent labels.
@@ -132,43 +122,37 @@ impl Prepared {
         Preprocessor::fit(&self.table, &self.schema, &settings.preprocess, &training)
     }
 
-    /// The features, targets and weights of some of the rows that have a target.
+    /// The features, targets and weights of all rows that have a target, in order.
     ///
     /// # Errors
     ///
-    /// A value that can't be used, with its line; rows whose weights are all 0.
-    pub fn dataset(
-        &self,
-        preprocessor: &Preprocessor,
-        rows: &[usize],
-    ) -> Result<Dataset, DataError> {
-        let features = features(&self.table, preprocessor)?;
-        let all = Dataset::new(
-            select(&features, preprocessor.d_input(), &self.rows),
-            preprocessor.d_input(),
-            self.targets.clone(),
-        )?;
-        let all = match &self.weights {
-            Some(weights) => {
-                all.with_weights(self.rows.iter().map(|row| weights[*row]).collect())?
-            }
-            None => all,
-        };
-        Ok(all.select(rows))
+    /// A value that can't be used, with its line; weights that are all 0.
+    pub fn dataset(&self, preprocessor: &Preprocessor) -> Result<Dataset, DataError> {
+        let (targets, weights) = (self.targets.clone(), self.weights.as_deref());
+        dataset(&self.table, preprocessor, &self.rows, targets, weights)
     }
+}
 
-    /// The columns that become features.
-    pub fn feature_columns(&self) -> impl Iterator<Item = &str> {
-        use ColumnKind::{Boolean, Categorical, Numeric};
-        let columns = self.schema.columns.iter();
-        columns
-            .filter(|column| matches!(column.kind, Numeric | Categorical | Boolean))
-            .map(|column| column.name.as_str())
+/// Some rows of a table as a network sees them. `targets` has one for each of `rows`, `weights` one
+/// for each row of the table.
+pub(super) fn dataset(
+    table: &Table,
+    preprocessor: &Preprocessor,
+    rows: &[usize],
+    targets: Targets,
+    weights: Option<&[f32]>,
+) -> Result<Dataset, DataError> {
+    let (all, width) = (features(table, preprocessor)?, preprocessor.d_input());
+    let features = rows.iter().flat_map(|row| &all[row * width..][..width]).copied().collect();
+    let dataset = Dataset::new(features, width, targets)?;
+    match weights {
+        Some(weights) => dataset.with_weights(rows.iter().map(|row| weights[*row]).collect()),
+        None => Ok(dataset),
     }
 }
 
 /// All features of a table, row-major, or the first row that has none.
-pub(super) fn features(table: &Table, preprocessor: &Preprocessor) -> Result<Vec<f32>, DataError> {
+fn features(table: &Table, preprocessor: &Preprocessor) -> Result<Vec<f32>, DataError> {
     let binding = preprocessor.bind(table.name(), table.columns())?;
     let mut features = Vec::with_capacity(table.num_rows() * preprocessor.d_input());
     for rows in table.chunks() {
@@ -186,18 +170,11 @@ pub(super) fn kept_rows(kept: &[bool]) -> Vec<usize> {
     kept.iter().enumerate().filter(|(_, kept)| **kept).map(|(row, _)| row).collect()
 }
 
-/// Some rows of a row-major matrix.
-pub(super) fn select(values: &[f32], width: usize, rows: &[usize]) -> Vec<f32> {
-    rows.iter().flat_map(|row| &values[row * width..][..width]).copied().collect()
-}
-
 /// The classes of which there is one row only: it can be learned from or held out, not both.
 fn single_rows(target: &[String], encoder: &TargetEncoder, targets: &Targets) -> Option<Trap> {
     const SHOWN: usize = 5;
-    let Targets::Classes { indices, num_classes } = targets else { return None };
-    let mut counts = vec![0_usize; *num_classes];
-    indices.iter().for_each(|class| counts[*class as usize] += 1);
-    let single = encoder.classes().iter().zip(&counts).filter(|(_, count)| **count == 1);
+    let sizes = targets.class_sizes()?;
+    let single = encoder.classes().iter().zip(&sizes).filter(|(_, size)| **size == 1);
     let single: Vec<String> = single.map(|(class, _)| format!("{class:?}")).collect();
     let (shown, more) = single.split_at(single.len().min(SHOWN));
     let classes = match (shown, more.len()) {

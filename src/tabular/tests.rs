@@ -1,11 +1,11 @@
 use burn_autodiff::Autodiff;
 use burn_flex::Flex;
-use kiln_data::{ReadOptions, Table, TableReader, TargetKind};
+use kiln_data::{ReadOptions, SchemaOptions, Table, TableReader, TargetKind};
 use kiln_train::Evaluation;
 
 use super::{
-    ClassWeights, ColumnSettings, Folds, Outcome, Prepared, Recipe, Settings, TabularError,
-    Validation, cross_validate, evaluate, train,
+    ClassWeights, Folds, Outcome, Prepared, Recipe, Settings, TabularError, Validation,
+    cross_validate, evaluate, train,
 };
 
 type B = Autodiff<Flex>;
@@ -32,10 +32,13 @@ fn settings() -> Settings {
     let Recipe { valid_fraction, preprocess, network, mut train } = Recipe::new(60);
     train.num_epochs = 40;
     Settings {
-        target: vec!["kind".to_owned()],
         loss: TargetKind::Auto,
         positive: None,
-        columns: ColumnSettings { fold: Some("fold".to_owned()), ..ColumnSettings::default() },
+        columns: SchemaOptions {
+            target: vec!["kind".to_owned()],
+            fold: Some("fold".to_owned()),
+            ..SchemaOptions::default()
+        },
         valid_fraction: Some(valid_fraction),
         preprocess,
         network,

@@ -1,9 +1,9 @@
 use std::path::Path;
 
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use kiln_classifier::{Classifier, Manifest, Training, task_of};
+use kiln_classifier::{Classifier, Manifest, Training, embeddings_of, task_of};
 use kiln_data::{Dataset, Preprocessor, Table, Targets};
-use kiln_model::{EmbeddingConfig, LossConfig, MlpConfig, Task};
+use kiln_model::{LossConfig, MlpConfig, Task};
 use kiln_train::{EpochRecord, Evaluation, Observer, StopReason, TrainConfig, fit, predict};
 
 use super::{
@@ -62,14 +62,15 @@ pub fn train<B: AutodiffBackend>(
         _ => (rows.to_vec(), Vec::new()),
     };
     let preprocessor = prepared.fit(settings, &train_rows)?;
-    let train = prepared.dataset(&preprocessor, &train_rows)?;
+    let dataset = prepared.dataset(&preprocessor)?;
+    let train = dataset.select(&train_rows)?;
     let valid = match validation {
         Validation::Table(table) => {
             let weight = settings.columns.weight.as_deref();
             Some(table_dataset(table, &preprocessor, &prepared.encoder, weight)?)
         }
         Validation::HeldOut if valid_rows.is_empty() => None,
-        Validation::HeldOut => Some(prepared.dataset(&preprocessor, &valid_rows)?),
+        Validation::HeldOut => Some(dataset.select(&valid_rows)?),
     };
     let task = task_of(&prepared.encoder);
     let loss = loss(prepared, settings, train.targets())?;
@@ -128,17 +129,9 @@ fn file_name(path: &str) -> String {
 }
 
 fn network(preprocessor: &Preprocessor, task: Task, settings: &Settings) -> MlpConfig {
-    let embeddings = preprocessor.embeddings().into_iter();
     let network = settings.network.clone();
     MlpConfig::new(preprocessor.d_input(), task.d_output())
-        .with_embeddings(
-            embeddings
-                .map(|embedding| EmbeddingConfig {
-                    num_categories: embedding.num_categories,
-                    d_embedding: embedding.d_embedding,
-                })
-                .collect(),
-        )
+        .with_embeddings(embeddings_of(preprocessor))
         .with_hidden(network.hidden)
         .with_activation(network.activation)
         .with_normalization(network.normalization)
@@ -169,12 +162,11 @@ fn loss(
 /// rows / (classes · rows of the class), as scikit-learn's `balanced`; a class without rows, which
 /// can't be learned whatever its weight, gets 1.
 fn balanced(targets: &Targets) -> Option<Vec<f64>> {
-    let Targets::Classes { indices, num_classes } = targets else { return None };
-    let mut counts = vec![0_usize; *num_classes];
-    indices.iter().for_each(|class| counts[*class as usize] += 1);
-    let weight = |count: usize| match count {
+    let sizes = targets.class_sizes()?;
+    let rows: usize = sizes.iter().sum();
+    let weight = |size: &usize| match size {
         0 => 1.0,
-        count => indices.len() as f64 / (num_classes * count) as f64,
+        size => rows as f64 / (sizes.len() * size) as f64,
     };
-    Some(counts.into_iter().map(weight).collect())
+    Some(sizes.iter().map(weight).collect())
 }

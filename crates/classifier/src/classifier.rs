@@ -1,5 +1,5 @@
 use burn::tensor::{Tensor, TensorData, backend::Backend};
-use kiln_data::{Binding, DataError, RowProblem, Rows};
+use kiln_data::{Binding, DataError, Rows};
 use kiln_model::Mlp;
 
 use crate::prediction::decide;
@@ -123,12 +123,8 @@ impl<B: Backend> Classifier<B> {
         problems.extend(rows.problems.iter().cloned());
         for (row, logits) in logits.chunks_exact(task.d_output()).enumerate() {
             if let Some(logit) = logits.iter().find(|logit| !logit.is_finite()) {
-                problems.push(RowProblem {
-                    row,
-                    location: rows.location(row),
-                    column: None,
-                    message: format!("a logit of the network is {logit}, expected finite numbers"),
-                });
+                let message = format!("a logit of the network is {logit}, expected finite numbers");
+                problems.push(rows.problem(row, None, message));
             }
         }
         problems.sort_by_key(|problem| problem.row);

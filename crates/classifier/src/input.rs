@@ -5,7 +5,7 @@ use arrow_array::{
     ArrayRef, Float64Array, NullArray, RecordBatch, RecordBatchOptions, StringArray,
 };
 use arrow_schema::{Field, Schema};
-use kiln_data::{DataError, Location, RowProblem, Rows};
+use kiln_data::{Cell, DataError, Location, RowProblem, Rows};
 use serde_json::Value;
 
 use crate::ClassifierError;
@@ -119,13 +119,12 @@ fn text(value: &Value) -> Result<Option<String>, String> {
         Value::Null => Ok(None),
         Value::Bool(value) => Ok(Some(value.to_string())),
         Value::String(text) => Ok(Some(text.clone())),
-        Value::Number(number) => Ok(Some(match number.as_f64() {
+        Value::Number(number) => Ok(match number.as_f64() {
             Some(value) if !number.is_i64() && !number.is_u64() => {
-                let whole = value.fract() == 0.0 && value.abs() < 1e15;
-                if whole { (value as i64).to_string() } else { format!("{value:?}") }
+                Cell::Number(value).text(&mut String::new()).map(str::to_owned)
             }
-            _ => number.to_string(),
-        })),
+            _ => Some(number.to_string()),
+        }),
         Value::Array(_) => Err("found a list, expected a single value".to_owned()),
         Value::Object(_) => Err("found an object, expected a single value".to_owned()),
     }

@@ -98,5 +98,5 @@ pub use atomic::{check_writable, write_atomically};
 pub use classifier::Classifier;
 pub use error::ClassifierError;
 pub use input::{Input, Matrix};
-pub use manifest::{FORMAT_VERSION, Manifest, Training, task_of};
+pub use manifest::{FORMAT_VERSION, Manifest, Training, embeddings_of, task_of};
 pub use prediction::{Prediction, Predictions, Probabilities};

@@ -1,4 +1,4 @@
-use kiln_data::{ColumnKind, Preprocessor, Schema, TargetEncoder, TargetForm};
+use kiln_data::{Preprocessor, Schema, TargetEncoder, TargetForm};
 use kiln_model::{EmbeddingConfig, LossConfig, MlpConfig, Task};
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +75,14 @@ pub fn task_of(target: &TargetEncoder) -> Task {
     }
 }
 
+/// The vectors that a network is to learn for these features.
+pub fn embeddings_of(preprocessor: &Preprocessor) -> Vec<EmbeddingConfig> {
+    let embeddings = preprocessor.embeddings().into_iter();
+    embeddings
+        .map(|embedding| EmbeddingConfig::new(embedding.num_categories, embedding.d_embedding))
+        .collect()
+}
+
 impl Manifest {
     /// Checks every part, and that they fit each other.
     ///
@@ -131,10 +139,7 @@ impl Manifest {
                 d_input,
             ));
         }
-        let embeddings = self.preprocessor.embeddings().into_iter();
-        let embeddings: Vec<EmbeddingConfig> = embeddings
-            .map(|embedding| EmbeddingConfig::new(embedding.num_categories, embedding.d_embedding))
-            .collect();
+        let embeddings = embeddings_of(&self.preprocessor);
         if self.network.embeddings != embeddings {
             let as_text = |embeddings: &[EmbeddingConfig]| {
                 let sizes = embeddings.iter().map(|e| [e.num_categories, e.d_embedding]);
@@ -153,11 +158,8 @@ impl Manifest {
     /// The columns that the network was given to learn from, in the order of the schema. Those that
     /// told nothing are among them.
     pub fn feature_columns(&self) -> impl Iterator<Item = &str> {
-        let is_feature = |kind| {
-            matches!(kind, ColumnKind::Numeric | ColumnKind::Categorical | ColumnKind::Boolean)
-        };
-        let columns = self.schema.columns.iter();
-        columns.filter(move |column| is_feature(column.kind)).map(|column| column.name.as_str())
+        let columns = self.schema.columns.iter().filter(|column| column.kind.is_feature());
+        columns.map(|column| column.name.as_str())
     }
 
     fn validate_columns(&self) -> Result<(), ClassifierError> {

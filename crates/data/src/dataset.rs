@@ -29,6 +29,14 @@ impl Targets {
         }
     }
 
+    /// How many rows each class has; `None` for dense targets.
+    pub fn class_sizes(&self) -> Option<Vec<usize>> {
+        let Self::Classes { indices, num_classes } = self else { return None };
+        let mut sizes = vec![0; *num_classes];
+        indices.iter().for_each(|class| sizes[*class as usize] += 1);
+        Some(sizes)
+    }
+
     fn check(&self, rows: usize) -> Result<(), DataError> {
         match self {
             Self::Classes { indices, num_classes } => {
@@ -170,14 +178,26 @@ impl Dataset {
 
     /// A dataset of the given rows in the given order; a row may come more than once.
     ///
+    /// # Errors
+    ///
+    /// No rows, or only rows of weight 0.
+    ///
     /// # Panics
     ///
-    /// If `rows` is empty, holds a number that is not below [`rows`](Self::rows), or holds only
-    /// rows of weight 0.
-    pub fn select(&self, rows: &[usize]) -> Self {
-        match self.try_select(rows) {
-            Ok(dataset) => dataset,
-            Err(error) => panic!("{error}"),
+    /// If `rows` holds a number that is not below [`rows`](Self::rows).
+    pub fn select(&self, rows: &[usize]) -> Result<Self, DataError> {
+        if rows.is_empty() {
+            return Err(DataError::NoRows);
+        }
+        let selected = Self {
+            features: select_rows(&self.features, self.d_input, rows),
+            d_input: self.d_input,
+            targets: self.targets.select(rows),
+            weights: None,
+        };
+        match &self.weights {
+            None => Ok(selected),
+            Some(weights) => selected.with_weights(select_rows(weights, 1, rows)),
         }
     }
 
@@ -187,7 +207,7 @@ impl Dataset {
     ///
     /// If that is no row, or only rows of weight 0.
     pub fn head(&self, rows: usize) -> Result<Self, DataError> {
-        self.try_select(&(0..rows.min(self.rows())).collect::<Vec<_>>())
+        self.select(&(0..rows.min(self.rows())).collect::<Vec<_>>())
     }
 
     /// Features, targets and weights, without a copy.
@@ -204,7 +224,7 @@ impl Dataset {
     /// A fraction outside (0, 1); a part without rows, or with no weight above 0.
     pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self), DataError> {
         let (rest, held_out) = split_indices(self.rows(), fraction, seed)?;
-        Ok((self.try_select(&rest)?, self.try_select(&held_out)?))
+        Ok((self.select(&rest)?, self.select(&held_out)?))
     }
 
     /// Splits off a random part of the rows with the same share of every class: `(rest, held_out)`.
@@ -221,25 +241,9 @@ impl Dataset {
             Targets::Classes { indices, num_classes } => {
                 let (rest, held_out) =
                     stratified_split_indices(indices, *num_classes, fraction, seed)?;
-                Ok((self.try_select(&rest)?, self.try_select(&held_out)?))
+                Ok((self.select(&rest)?, self.select(&held_out)?))
             }
             Targets::Dense { width, .. } => Err(DataError::SplitDense { width: *width }),
-        }
-    }
-
-    fn try_select(&self, rows: &[usize]) -> Result<Self, DataError> {
-        if rows.is_empty() {
-            return Err(DataError::NoRows);
-        }
-        let selected = Self {
-            features: select_rows(&self.features, self.d_input, rows),
-            d_input: self.d_input,
-            targets: self.targets.select(rows),
-            weights: None,
-        };
-        match &self.weights {
-            None => Ok(selected),
-            Some(weights) => selected.with_weights(select_rows(weights, 1, rows)),
         }
     }
 }
@@ -296,7 +300,8 @@ mod tests {
     fn select_keeps_rows_targets_and_weights_together() {
         let dataset = four_rows();
         let dataset = dataset.with_weights(vec![1.0, 2.0, 0.0, 4.0]).expect("valid weights");
-        let (features, targets, weights) = dataset.select(&[3, 0, 3]).into_parts();
+        let (features, targets, weights) =
+            dataset.select(&[3, 0, 3]).expect("valid rows").into_parts();
         assert_eq!(features, [6.0, 7.0, 0.0, 1.0, 6.0, 7.0]);
         assert_eq!(targets, classes(&[1, 0, 1]));
         assert_eq!(weights, Some(vec![4.0, 1.0, 4.0]));
@@ -307,14 +312,16 @@ mod tests {
         let targets = dense(&[0.0, 1.0, 0.5, 0.25], 2);
         let dataset = Dataset::new(vec![1.0, 2.0], 1, targets).expect("valid dataset");
         assert_eq!(dataset.targets().num_outputs(), 2);
-        let swapped = dataset.select(&[1, 0]);
+        let swapped = dataset.select(&[1, 0]).expect("valid rows");
         assert_eq!(swapped.targets(), &dense(&[0.5, 0.25, 0.0, 1.0], 2));
     }
 
     #[test]
-    #[should_panic(expected = "the dataset has no rows, expected at least 1")]
-    fn selecting_nothing_panics() {
-        four_rows().select(&[]);
+    fn selecting_nothing_is_an_error() {
+        assert_eq!(
+            message(four_rows().select(&[])),
+            "the dataset has no rows, expected at least 1"
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::io::{self, Cursor, Read};
 use flate2::read::MultiGzDecoder;
 
 /// The first two bytes of a gzip stream (RFC 1952, section 2.3.1).
-const MAGIC: [u8; 2] = [0x1f, 0x8b];
+pub(crate) const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// What `reader` holds, decompressed if its first two bytes say that it is gzip.
 ///

@@ -1,7 +1,10 @@
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::DataError;
-use crate::profile::{ColumnProfile, MISSING, boolean_pair};
+use crate::preprocess::boolean_pair;
+use crate::profile::{ColumnProfile, MISSING};
 use crate::schema::{ColumnKind, ColumnSchema, Schema};
 use crate::table::column_index;
 use crate::traps::Trap;
@@ -18,7 +21,8 @@ const MOSTLY_DISTINCT: f64 = 0.9;
 const FEW_ROWS: usize = 20;
 
 /// What the user says of the columns; everything else is inferred.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct SchemaOptions {
     /// What is to be predicted: one column, or one per label.
     pub target: Vec<String>,
@@ -81,11 +85,7 @@ pub fn infer_schema(
         }
         columns.push(ColumnSchema { name: profile.name.clone(), kind, reason, missing });
     }
-    let is_feature = |column: &ColumnSchema| {
-        use ColumnKind::{Boolean, Categorical, Numeric};
-        matches!(column.kind, Numeric | Categorical | Boolean)
-    };
-    if !columns.iter().any(is_feature) {
+    if !columns.iter().any(|column| column.kind.is_feature()) {
         let left_out = columns.into_iter().filter(|column| column.kind == ColumnKind::Ignored);
         let columns = left_out.map(|column| (column.name, column.reason)).collect();
         return Err(DataError::NoFeatureColumns { table: table.to_owned(), columns });

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::number::parse_number;
+use crate::preprocess::boolean_pair;
 use crate::table::{Cell, Cells, Location, Rows};
 
 /// The texts that mean a missing value unless others are given: those of pandas, and `?`.
@@ -235,18 +236,6 @@ fn number_or_infinity(text: &str) -> Option<f64> {
         let word = text.trim_start_matches(['+', '-']);
         let infinite = ["inf", "infinity"].iter().any(|known| word.eq_ignore_ascii_case(known));
         infinite.then_some(f64::INFINITY)
-    })
-}
-
-/// The pair of words for true and false that a text belongs to, and which of them it is.
-pub(crate) fn boolean_pair(text: &str) -> Option<(usize, bool)> {
-    const PAIRS: [(&str, &str); 4] = [("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y")];
-    PAIRS.iter().enumerate().find_map(|(pair, (no, yes))| {
-        if text.eq_ignore_ascii_case(no) {
-            Some((pair, false))
-        } else {
-            text.eq_ignore_ascii_case(yes).then_some((pair, true))
-        }
     })
 }
 

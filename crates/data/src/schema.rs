@@ -18,6 +18,13 @@ pub enum ColumnKind {
     Ignored,
 }
 
+impl ColumnKind {
+    /// Whether a column of this kind is one to learn from.
+    pub fn is_feature(self) -> bool {
+        matches!(self, Self::Numeric | Self::Categorical | Self::Boolean)
+    }
+}
+
 /// One column of a table: its name, its use, and how that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -52,7 +52,7 @@ pub fn target_traps(table: &Table, schema: &Schema) -> Vec<Trap> {
 
     let mut traps = Vec::new();
     let mut row_hashes: Vec<u64> = classes.iter().map(|class| hasher.hash_one(class)).collect();
-    for (column, index) in of_kind(is_feature) {
+    for (column, index) in of_kind(ColumnKind::is_feature) {
         let values = keys(column, index);
         for (hash, value) in row_hashes.iter_mut().zip(&values) {
             *hash = hasher.hash_one((*hash, value));
@@ -84,10 +84,6 @@ pub fn target_traps(table: &Table, schema: &Schema) -> Vec<Trap> {
         traps.insert(0, Trap { column: None, message });
     }
     traps
-}
-
-fn is_feature(kind: ColumnKind) -> bool {
-    matches!(kind, ColumnKind::Numeric | ColumnKind::Categorical | ColumnKind::Boolean)
 }
 
 /// One key per row, none where the value is missing.

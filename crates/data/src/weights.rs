@@ -1,7 +1,7 @@
 use crate::error::DataError;
 use crate::number::parse_number;
 use crate::preprocess::shown;
-use crate::table::{Cell, Cells, RowProblem, Table};
+use crate::table::{Cell, Cells, Table};
 
 /// The row weights in a column of a table, one per row.
 ///
@@ -29,15 +29,9 @@ pub fn read_weights(table: &Table, column: &str) -> Result<Vec<f32>, DataError> 
             match weight.map(|weight| weight as f32) {
                 Some(weight) if weight.is_finite() && weight >= 0.0 => weights.push(weight),
                 _ => {
-                    return Err(refuse(RowProblem {
-                        row,
-                        location: rows.location(row),
-                        column: Some(column.to_owned()),
-                        message: format!(
-                            "weight is {}, expected a finite number, 0 or more",
-                            shown(cell)
-                        ),
-                    }));
+                    let message =
+                        format!("weight is {}, expected a finite number, 0 or more", shown(cell));
+                    return Err(refuse(rows.problem(row, Some(column), message)));
                 }
             }
         }
@@ -48,7 +42,7 @@ pub fn read_weights(table: &Table, column: &str) -> Result<Vec<f32>, DataError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::text_table;
+    use crate::table::{RowProblem, text_table};
 
     #[test]
     fn weights_are_finite_and_0_or_more() {

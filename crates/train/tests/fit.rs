@@ -159,7 +159,7 @@ fn row_weights_count_like_repeated_rows() {
     let repeated: Vec<usize> = (0..60).flat_map(|row| vec![row; row % 3]).collect();
     let config = config().with_batch_size(BatchSize::All).with_num_epochs(5);
     let weighted = all.clone().with_weights(weights_of_rows).unwrap();
-    let repeated = all.select(&repeated);
+    let repeated = all.select(&repeated).unwrap();
     let (weighted, weighted_history) = run(&model(), &config, weighted.clone(), Some(weighted));
     let (repeated, repeated_history) = run(&model(), &config, repeated.clone(), Some(repeated));
     for (a, b) in weights(&weighted.unwrap().model).iter().zip(weights(&repeated.unwrap().model)) {

@@ -1,7 +1,7 @@
 use anyhow::{Context, bail};
 use kiln::{
-    data::{Table, TargetKind, column_index},
-    tabular::{ClassWeights, ColumnSettings, Recipe, Settings},
+    data::{SchemaOptions, Table, TargetKind, column_index},
+    tabular::{ClassWeights, Recipe, Settings},
     train::GradientClipping,
 };
 
@@ -79,10 +79,10 @@ impl Options {
         set(&mut train.restarts, self.restarts);
         set(&mut train.seed, self.seed);
         Ok(Settings {
-            target,
             loss: self.loss.unwrap_or(TargetKind::Auto),
             positive: self.positive.clone(),
-            columns: ColumnSettings {
+            columns: SchemaOptions {
+                target,
                 categorical: columns(&self.categorical),
                 numeric: columns(&self.numeric),
                 ignore: columns(&self.ignore),
@@ -106,7 +106,7 @@ impl Options {
         let Settings { columns, preprocess, network, train, .. } = settings;
         let stopping = train.early_stopping;
         Self {
-            target: Some(settings.target.clone()),
+            target: Some(columns.target.clone()),
             loss: Some(settings.loss),
             positive: settings.positive.clone(),
             weight: columns.weight.clone(),

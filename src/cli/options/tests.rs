@@ -56,7 +56,7 @@ fn what_is_printed_says_the_same_run() {
         ..Options::default()
     };
     let settings = typed.resolve(&table).unwrap();
-    assert_eq!((settings.target[0].as_str(), settings.train.early_stopping), ("y", None));
+    assert_eq!((settings.columns.target[0].as_str(), settings.train.early_stopping), ("y", None));
     let text = toml::to_string(&Options::from_settings(&settings, &typed)).unwrap();
     let read: Options = toml::from_str(&text).unwrap();
     assert_eq!(read.resolve(&table).unwrap(), settings, "{text}");

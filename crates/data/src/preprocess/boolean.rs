@@ -1,17 +1,17 @@
 use super::shown;
 use crate::table::Cell;
 
-/// The texts of a boolean, in pairs of true and false; upper and lower case are the same.
-const TEXTS: [[&str; 2]; 5] =
-    [["1", "0"], ["true", "false"], ["t", "f"], ["yes", "no"], ["y", "n"]];
+/// The texts of a boolean, in pairs of false and true; upper and lower case are the same.
+const PAIRS: [(&str, &str); 5] =
+    [("0", "1"), ("false", "true"), ("f", "t"), ("no", "yes"), ("n", "y")];
 
-/// What a text says, if it is one of the texts of a boolean.
-pub(crate) fn parse_boolean(text: &str) -> Option<bool> {
-    TEXTS.iter().find_map(|[yes, no]| {
-        if text.eq_ignore_ascii_case(yes) {
-            Some(true)
+/// The pair of texts that a text belongs to, and which of them it is.
+pub(crate) fn boolean_pair(text: &str) -> Option<(usize, bool)> {
+    PAIRS.iter().enumerate().find_map(|(pair, (no, yes))| {
+        if text.eq_ignore_ascii_case(no) {
+            Some((pair, false))
         } else {
-            text.eq_ignore_ascii_case(no).then_some(false)
+            text.eq_ignore_ascii_case(yes).then_some((pair, true))
         }
     })
 }
@@ -19,7 +19,7 @@ pub(crate) fn parse_boolean(text: &str) -> Option<bool> {
 /// What a cell says, if it is a boolean or the number 0 or 1; not for a missing one.
 pub(crate) fn cell_boolean(cell: Cell) -> Option<bool> {
     match cell {
-        Cell::Text(text) => parse_boolean(text),
+        Cell::Text(text) => boolean_pair(text).map(|(_, value)| value),
         Cell::Integer(0) => Some(false),
         Cell::Integer(1) => Some(true),
         Cell::Number(0.0) => Some(false),
@@ -54,7 +54,7 @@ pub(super) struct BooleanReader {
 impl BooleanReader {
     pub(super) fn new<'a>(missing: impl Iterator<Item = &'a str>) -> Self {
         let missing: Vec<String> = missing.map(str::to_owned).collect();
-        let ambiguous = missing.iter().any(|text| parse_boolean(text).is_some());
+        let ambiguous = missing.iter().any(|text| boolean_pair(text).is_some());
         Self { missing, ambiguous }
     }
 

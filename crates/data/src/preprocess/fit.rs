@@ -6,7 +6,7 @@ use super::numeric::{NumberReader, Numeric};
 use super::{Feature, PreprocessConfig, Preprocessor, Transform};
 use crate::error::DataError;
 use crate::schema::{ColumnKind, Schema};
-use crate::table::{Cell, Cells, RowProblem, Table};
+use crate::table::{Cell, Cells, Table};
 
 impl Preprocessor {
     /// Fits the constants on the training rows of a table: those where `training` is true.
@@ -88,12 +88,7 @@ impl TrainingCells<'_> {
             for (row, _) in each_row.filter(|(_, training)| **training) {
                 read(cells.get(row)).map_err(|message| DataError::Row {
                     table: self.table.name().to_owned(),
-                    problem: RowProblem {
-                        row,
-                        location: rows.location(row),
-                        column: Some(self.name.to_owned()),
-                        message,
-                    },
+                    problem: rows.problem(row, Some(self.name), message),
                 })?;
             }
         }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::DataError;
 use crate::table::Cell;
 
-pub(crate) use boolean::cell_boolean;
+pub(crate) use boolean::{boolean_pair, cell_boolean};
 pub use categorical::{Embedded, OneHot};
 pub use config::{PreprocessConfig, Scaling};
 pub use numeric::{Numeric, Scale};

@@ -3,7 +3,7 @@ use super::categorical::{Embedded, Lookup, OneHot};
 use super::numeric::NumberReader;
 use super::{Preprocessor, Transform};
 use crate::error::DataError;
-use crate::table::{Cell, Cells, RowProblem, Rows, column_index, nearest};
+use crate::table::{Cell, Cells, RowProblem, Rows, nearest, no_column};
 
 /// What [`Preprocessor::transform`] makes of rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,36 +46,34 @@ impl Preprocessor {
     pub fn bind(&self, table_name: &str, columns: &[String]) -> Result<Binding, DataError> {
         let (mut features, mut missing) = (Vec::new(), Vec::new());
         for feature in &self.features {
-            match column_index(table_name, columns, &feature.name) {
-                Ok(column) => {
-                    let texts = feature.missing.iter().chain(&self.missing).map(String::as_str);
-                    let reader = match &feature.transform {
-                        Transform::Numeric(_) => Reader::Number(NumberReader::new(texts)),
-                        Transform::Boolean => Reader::Boolean(BooleanReader::new(texts)),
-                        Transform::OneHot(OneHot { categories, .. })
-                        | Transform::Embedding(Embedded { categories, .. }) => {
-                            Reader::Category(Lookup::new(categories, texts))
-                        }
-                    };
-                    features.push(Bound { column, reader });
-                }
-                Err(error) => missing.push((feature.name.clone(), error)),
-            }
-        }
-        if missing.len() > 1 {
-            let with_nearest = |(name, _): (String, _)| {
-                let nearest = nearest(&name, columns.iter().map(String::as_str));
-                let nearest = nearest.map(str::to_owned);
-                (name, nearest)
+            let Some(column) = columns.iter().position(|column| *column == feature.name) else {
+                missing.push(feature.name.as_str());
+                continue;
             };
-            return Err(DataError::NoColumns {
-                table: table_name.to_owned(),
-                columns: missing.into_iter().map(with_nearest).collect(),
-            });
+            let texts = feature.missing.iter().chain(&self.missing).map(String::as_str);
+            let reader = match &feature.transform {
+                Transform::Numeric(_) => Reader::Number(NumberReader::new(texts)),
+                Transform::Boolean => Reader::Boolean(BooleanReader::new(texts)),
+                Transform::OneHot(OneHot { categories, .. })
+                | Transform::Embedding(Embedded { categories, .. }) => {
+                    Reader::Category(Lookup::new(categories, texts))
+                }
+            };
+            features.push(Bound { column, reader });
         }
-        match missing.pop() {
-            Some((_, error)) => Err(error),
-            None => Ok(Binding { features }),
+        match missing.as_slice() {
+            [] => Ok(Binding { features }),
+            [name] => Err(no_column(table_name, columns, name)),
+            names => {
+                let with_nearest = |name: &&str| {
+                    let nearest = nearest(name, columns.iter().map(String::as_str));
+                    ((*name).to_owned(), nearest.map(str::to_owned))
+                };
+                Err(DataError::NoColumns {
+                    table: table_name.to_owned(),
+                    columns: names.iter().map(with_nearest).collect(),
+                })
+            }
         }
     }
 
@@ -183,12 +181,7 @@ impl MatrixColumn<'_> {
                 Ok(value) => write(value, &mut out[self.place.clone()]),
                 Err(message) => {
                     *bad = true;
-                    matrix.problems.push(RowProblem {
-                        row,
-                        location: self.rows.location(row),
-                        column: Some(self.name.to_owned()),
-                        message,
-                    });
+                    matrix.problems.push(self.rows.problem(row, Some(self.name), message));
                 }
             }
         }

@@ -41,6 +41,17 @@ impl Rows {
             None => Location::Row(self.first_row + row + 1),
         }
     }
+
+    /// What is wrong with a row of this chunk, or with its value in one column.
+    pub fn problem(
+        &self,
+        row: usize,
+        column: Option<&str>,
+        message: impl Into<String>,
+    ) -> RowProblem {
+        let (column, message) = (column.map(str::to_owned), message.into());
+        RowProblem { row, location: self.location(row), column, message }
+    }
 }
 
 /// Where a row stands in its source.
@@ -130,12 +141,17 @@ impl Table {
 ///
 /// [`DataError::NoColumn`], which suggests the name nearest to it.
 pub fn column_index(table: &str, columns: &[String], name: &str) -> Result<usize, DataError> {
-    columns.iter().position(|column| column == name).ok_or_else(|| DataError::NoColumn {
+    let found = columns.iter().position(|column| column == name);
+    found.ok_or_else(|| no_column(table, columns, name))
+}
+
+pub(crate) fn no_column(table: &str, columns: &[String], name: &str) -> DataError {
+    DataError::NoColumn {
         table: table.to_owned(),
         column: name.to_owned(),
         nearest: nearest(name, columns.iter().map(String::as_str)).map(str::to_owned),
         columns: columns.to_vec(),
-    })
+    }
 }
 
 /// The candidate that a misspelt name most likely means, if any comes near.

@@ -6,6 +6,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::nearest;
 use crate::error::DataError;
+use crate::gzip;
 
 /// Text, or a stream that should be text, decompressed.
 pub(super) type Text = Box<dyn Read + Send>;
@@ -20,7 +21,6 @@ pub(super) enum Source {
 pub(super) const STDIN: &str = "standard input";
 
 const PARQUET: &[u8] = b"PAR1";
-const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
 /// Opens a file.
@@ -59,7 +59,7 @@ fn decompressed(
     start: &[u8],
     name: &str,
 ) -> Result<Text, DataError> {
-    let mut inner: Text = if start.starts_with(GZIP) {
+    let mut inner: Text = if start.starts_with(&gzip::MAGIC) {
         Box::new(Whole { inner: MultiGzDecoder::new(whole), format: "gzip" })
     } else if start == ZSTD {
         let inner = zstd::Decoder::new(whole)

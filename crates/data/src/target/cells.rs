@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use crate::error::DataError;
 use crate::number::parse_number;
 use crate::preprocess::{cell_boolean, shown};
-use crate::table::{Cell, Cells, RowProblem, Table};
+use crate::table::{Cell, Cells, Table};
 
 /// Why a row's target can't be used: of all target columns, or of one by its place among them.
 pub(super) struct Refused {
@@ -35,12 +35,11 @@ pub(super) fn each_row(
             cells.extend(columns_of_cells.iter().map(|column| column.get(row)));
             kept.push(read(&cells).map_err(|refused| DataError::Row {
                 table: table.name().to_owned(),
-                problem: RowProblem {
+                problem: rows.problem(
                     row,
-                    location: rows.location(row),
-                    column: refused.column.map(|column| columns[column].clone()),
-                    message: refused.message,
-                },
+                    refused.column.map(|column| columns[column].as_str()),
+                    refused.message,
+                ),
             })?);
         }
     }
