@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use kiln::backend::{self, AutodiffBackend, BackendName, Job};
+use kiln::backend::{self, BackendName, Job, TrainBackend};
 use kiln::data::{digits, draw_images, mnist};
 use kiln::model::{MlpConfig, Task};
 use kiln::train::{
@@ -49,7 +49,7 @@ struct Args {
 impl Job for Args {
     type Output = anyhow::Result<()>;
 
-    fn run<B: AutodiffBackend>(self, device: B::Device) -> Self::Output {
+    fn run<B: TrainBackend>(self, device: B::Device) -> Self::Output {
         let images = match mnist(self.data_dir.as_deref()) {
             Ok(images) => images,
             Err(why) if self.data_dir.is_none() => {

@@ -3,7 +3,7 @@
 //! Exclusive or needs two hidden units. With just two, many starting points lead into a valley from
 //! which every direction is up, far from the solution.
 
-use kiln::backend::{self, AutodiffBackend, Job};
+use kiln::backend::{self, Job, TrainBackend};
 use kiln::data::{Dataset, Targets};
 use kiln::model::{MlpConfig, Task};
 use kiln::train::{BatchSize, Recorder, TrainConfig, TrainError, fit};
@@ -29,7 +29,7 @@ struct Restarts;
 impl Job for Restarts {
     type Output = Result<(), TrainError>;
 
-    fn run<B: AutodiffBackend>(self, device: B::Device) -> Self::Output {
+    fn run<B: TrainBackend>(self, device: B::Device) -> Self::Output {
         let (train, valid) = exclusive_or(200)?.split_stratified(0.5, 0)?;
         let model = MlpConfig::new(2, 1).with_hidden(vec![2]);
         let config = TrainConfig::new()

@@ -1,13 +1,13 @@
 //! Which backends there are, and the only place that names a concrete one.
 //!
-//! Code that computes is generic over [`AutodiffBackend`] and is handed to [`run`] as a [`Job`].
+//! Code that computes is generic over [`TrainBackend`] and is handed to [`run`] as a [`Job`].
 
 use std::str::FromStr;
 
 use serde::Serialize;
 use thiserror::Error;
 
-pub use burn::tensor::backend::AutodiffBackend;
+pub use kiln_kernels::{KilnBackend, TrainBackend};
 
 /// A backend by name, whether it is compiled in or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -127,7 +127,7 @@ pub trait Job {
     type Output;
 
     /// Does it.
-    fn run<B: AutodiffBackend>(self, device: B::Device) -> Self::Output;
+    fn run<B: TrainBackend>(self, device: B::Device) -> Self::Output;
 }
 
 /// Runs a job on the named backend, on its first device; without a name, on the preferred backend.
@@ -340,7 +340,7 @@ mod tests {
         struct Nothing;
         impl Job for Nothing {
             type Output = ();
-            fn run<B: AutodiffBackend>(self, _: B::Device) {}
+            fn run<B: TrainBackend>(self, _: B::Device) {}
         }
         let missing = BackendName::ALL.into_iter().filter(|name| !name.is_compiled_in());
         for name in missing {

@@ -11,7 +11,7 @@
 //!
 //! ```
 //! use kiln::{
-//!     backend::{self, AutodiffBackend, Job},
+//!     backend::{self, TrainBackend, Job},
 //!     data::digits,
 //!     model::{LossConfig, MlpConfig, Task},
 //!     train::{Evaluation, TrainConfig, fit, predict},
@@ -23,7 +23,7 @@
 //! impl Job for Digits {
 //!     type Output = Result<f64, kiln::train::TrainError>;
 //!
-//!     fn run<B: AutodiffBackend>(self, device: B::Device) -> Self::Output {
+//!     fn run<B: TrainBackend>(self, device: B::Device) -> Self::Output {
 //!         let (digits, task) = (digits(), Task::Multiclass { num_classes: 10 });
 //!         let model = MlpConfig::new(64, 10).with_hidden(vec![64]);
 //!         let config = TrainConfig::new().with_num_epochs(20);

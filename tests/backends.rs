@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use kiln::{
-    backend::{self, AutodiffBackend, BackendError, BackendName, Job},
+    backend::{self, BackendError, BackendName, Job, TrainBackend},
     classifier::Classifier,
     data::{ReadOptions, SchemaOptions, Table, TargetKind, digits},
     model::{LossConfig, MlpConfig, Task},
@@ -21,7 +21,7 @@ struct Digits {
 impl Job for Digits {
     type Output = Result<(Vec<f64>, f64), TrainError>;
 
-    fn run<B: AutodiffBackend>(self, device: B::Device) -> Self::Output {
+    fn run<B: TrainBackend>(self, device: B::Device) -> Self::Output {
         let digits = digits();
         let model = MlpConfig::new(64, 10).with_hidden(vec![32]).with_dropout(0.1);
         let config = TrainConfig::new()
@@ -91,7 +91,7 @@ struct TrainFruit(PathBuf);
 impl Job for TrainFruit {
     type Output = ();
 
-    fn run<B: AutodiffBackend>(self, device: B::Device) {
+    fn run<B: TrainBackend>(self, device: B::Device) {
         let table = fruit("fruit.csv");
         let Recipe { valid_fraction, mut preprocess, network, mut train } =
             Recipe::new(table.num_rows());
@@ -124,7 +124,7 @@ struct PredictFruit(PathBuf);
 impl Job for PredictFruit {
     type Output = Vec<f32>;
 
-    fn run<B: AutodiffBackend>(self, device: B::Device) -> Self::Output {
+    fn run<B: TrainBackend>(self, device: B::Device) -> Self::Output {
         let classifier = Classifier::<B::InnerBackend>::load(&self.0, &device).unwrap();
         let table = fruit("fruit-new.csv");
         classifier.predict_proba(&table.chunks()[0].batch).unwrap().values().to_vec()

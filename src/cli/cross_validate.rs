@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use kiln::{
-    backend::{self, AutodiffBackend, BackendName, Job},
+    backend::{self, BackendName, Job, TrainBackend},
     data::{Table, TableReader},
     tabular::{FoldResult, Folds, Prepared, Settings, cross_validate},
 };
@@ -101,7 +101,7 @@ struct Fold {
 impl Job for CrossValidate {
     type Output = anyhow::Result<()>;
 
-    fn run<B: AutodiffBackend>(self, device: B::Device) -> Self::Output {
+    fn run<B: TrainBackend>(self, device: B::Device) -> Self::Output {
         let Self { prepared, settings, folds, backend, console } = self;
         let say = |result: &FoldResult| {
             let FoldResult { fold, evaluation, .. } = result;

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use kiln::{
-    backend::{self, AutodiffBackend, BackendName, Job},
+    backend::{self, BackendName, Job, TrainBackend},
     classifier::Classifier,
     data::Table,
     tabular::evaluate,
@@ -53,7 +53,7 @@ struct Report<'a> {
 impl Job for Evaluate {
     type Output = anyhow::Result<()>;
 
-    fn run<B: AutodiffBackend>(self, device: B::Device) -> Self::Output {
+    fn run<B: TrainBackend>(self, device: B::Device) -> Self::Output {
         let Self { args, console } = self;
         let classifier = Classifier::<B::InnerBackend>::load(&args.model, &device)?;
         let table = Table::read(&args.file, &args.read.options())?;

@@ -5,7 +5,7 @@ use std::{
 };
 
 use kiln::{
-    backend::{self, AutodiffBackend, BackendName, Job},
+    backend::{self, BackendName, Job, TrainBackend},
     classifier::{Classifier, ClassifierError, Manifest},
     data::{
         ColumnKind, ColumnProfile, ColumnSchema, Profiler, Schema, SchemaOptions, TableReader,
@@ -172,7 +172,7 @@ struct Load(PathBuf);
 impl Job for Load {
     type Output = Result<Manifest, ClassifierError>;
 
-    fn run<B: AutodiffBackend>(self, device: B::Device) -> Self::Output {
+    fn run<B: TrainBackend>(self, device: B::Device) -> Self::Output {
         Ok(Classifier::<B::InnerBackend>::load(&self.0, &device)?.manifest().clone())
     }
 }

@@ -7,10 +7,9 @@ use std::{
 
 use anyhow::bail;
 use arrow_array::{ArrayRef, BooleanArray, Float32Array, RecordBatch, StringArray};
-use burn::tensor::backend::Backend;
 use clap::ValueEnum;
 use kiln::{
-    backend::{self, AutodiffBackend, BackendName, Job},
+    backend::{self, BackendName, Job, KilnBackend, TrainBackend},
     classifier::{Classifier, Predictions},
     data::{Binding, DataError, RowProblem, Rows, TableReader, column_index},
 };
@@ -78,7 +77,7 @@ struct Predict {
 impl Job for Predict {
     type Output = anyhow::Result<()>;
 
-    fn run<B: AutodiffBackend>(self, device: B::Device) -> Self::Output {
+    fn run<B: TrainBackend>(self, device: B::Device) -> Self::Output {
         let Self { args, console } = self;
         if let Some(output) = &args.output {
             let others = [Some(&args.model), Some(&args.file), args.errors.as_ref()];
@@ -137,14 +136,14 @@ struct Done {
 
 type Errors<'a> = ErrorFile<&'a mut (dyn Write + Send)>;
 
-struct Run<B: Backend> {
+struct Run<B: KilnBackend> {
     classifier: Classifier<B>,
     layout: Layout,
     on_error: OnError,
     format: OutputFormat,
 }
 
-impl<B: Backend> Run<B> {
+impl<B: KilnBackend> Run<B> {
     /// Predicts a table chunk by chunk, while a thread of its own reads the next ones.
     fn stream(
         &self,
@@ -226,7 +225,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn new<B: Backend>(
+    fn new<B: KilnBackend>(
         reader: &TableReader,
         keep: &[String],
         classifier: &Classifier<B>,

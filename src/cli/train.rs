@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use kiln::{
-    backend::{self, AutodiffBackend, BackendName, Job},
+    backend::{self, BackendName, Job, TrainBackend},
     classifier::check_writable,
     data::{Table, TableReader, Trap},
     tabular::{Prepared, Settings, Validation, train},
@@ -94,7 +94,7 @@ struct Train {
 impl Job for Train {
     type Output = anyhow::Result<()>;
 
-    fn run<B: AutodiffBackend>(mut self, device: B::Device) -> Self::Output {
+    fn run<B: TrainBackend>(mut self, device: B::Device) -> Self::Output {
         let console = self.console;
         let mut progress = (!console.is_quiet())
             .then(|| ProgressBar::stderr().with_epoch_lines(console.is_verbose()));

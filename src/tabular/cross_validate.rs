@@ -1,5 +1,5 @@
-use burn::tensor::backend::AutodiffBackend;
 use kiln_data::{Cells, DataError, folds, stratified_folds};
+use kiln_kernels::TrainBackend;
 use kiln_train::Evaluation;
 
 use super::{
@@ -92,7 +92,7 @@ fn of_column(prepared: &Prepared, column: &str) -> Result<(Vec<u32>, Vec<String>
 /// # Errors
 ///
 /// As [`assign_folds`] and [`train`].
-pub fn cross_validate<B: AutodiffBackend>(
+pub fn cross_validate<B: TrainBackend>(
     prepared: &Prepared,
     settings: &Settings,
     folds_by: &Folds,

@@ -1,6 +1,6 @@
-use burn::tensor::backend::Backend;
 use kiln_classifier::Classifier;
 use kiln_data::{Dataset, Preprocessor, Table, TargetEncoder, read_weights};
+use kiln_kernels::KilnBackend;
 use kiln_train::{Evaluation, Predictions, predict};
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
 ///
 /// A column that the table lacks, a value that can't be used, a class that the classifier does not
 /// know, each with its line; no row with a target.
-pub fn evaluate<B: Backend>(
+pub fn evaluate<B: KilnBackend>(
     classifier: &Classifier<B>,
     table: &Table,
     weight: Option<&str>,
@@ -28,7 +28,7 @@ pub fn evaluate<B: Backend>(
 }
 
 /// Measures a classifier on features that are preprocessed already.
-pub(super) fn evaluate_dataset<B: Backend>(
+pub(super) fn evaluate_dataset<B: KilnBackend>(
     classifier: &Classifier<B>,
     dataset: &Dataset,
     device: &B::Device,

@@ -1,8 +1,9 @@
 use std::path::Path;
 
-use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::backend::Backend;
 use kiln_classifier::{Classifier, Manifest, Training, embeddings_of, task_of};
 use kiln_data::{Dataset, Preprocessor, Table, Targets};
+use kiln_kernels::TrainBackend;
 use kiln_model::{LossConfig, MlpConfig, Task};
 use kiln_train::{EpochRecord, Evaluation, Observer, StopReason, TrainConfig, fit, predict};
 
@@ -47,7 +48,7 @@ pub enum Validation<'a> {
 /// # Errors
 ///
 /// A value that can't be used, settings out of their range, a loss that diverges.
-pub fn train<B: AutodiffBackend>(
+pub fn train<B: TrainBackend>(
     prepared: &Prepared,
     settings: &Settings,
     rows: &[usize],

@@ -1,5 +1,6 @@
 use burn::tensor::{Tensor, TensorData, backend::Backend};
 use kiln_data::{Binding, DataError, Rows};
+use kiln_kernels::{KilnBackend, Network};
 use kiln_model::Mlp;
 
 use crate::prediction::decide;
@@ -15,10 +16,12 @@ const BATCH_SIZE: usize = 8192;
 pub struct Classifier<B: Backend> {
     manifest: Manifest,
     model: Mlp<B>,
+    /// What predicts in place of `model`, where the CPU kernels can.
+    network: Option<Network>,
     device: B::Device,
 }
 
-impl<B: Backend> Classifier<B> {
+impl<B: KilnBackend> Classifier<B> {
     /// Puts a manifest and a trained network together. The weights are copied, so that a network
     /// which is trained further does not change the classifier.
     ///
@@ -41,7 +44,8 @@ impl<B: Backend> Classifier<B> {
     }
 
     pub(crate) fn from_parts(manifest: Manifest, model: Mlp<B>, device: &B::Device) -> Self {
-        Self { manifest, model, device: device.clone() }
+        let network = if B::HOST { Network::of(&model) } else { None };
+        Self { manifest, model, network, device: device.clone() }
     }
 
     /// All but the weights.
@@ -166,6 +170,9 @@ impl<B: Backend> Classifier<B> {
 
     /// Row-major `[rows, d_output]`.
     fn logits(&self, features: &[f32]) -> Vec<f32> {
+        if let Some(network) = &self.network {
+            return network.logits(features);
+        }
         let d_input = self.manifest.network.d_input;
         let mut logits = Vec::new();
         for batch in features.chunks(BATCH_SIZE * d_input) {

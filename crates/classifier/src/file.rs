@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::Path;
 
-use burn::tensor::{TensorData, backend::Backend};
+use burn::tensor::TensorData;
+use kiln_kernels::KilnBackend;
 use kiln_model::ModelError;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ const MAX_HEADER: u64 = 100_000_000;
 
 const ENTRIES: [&str; 3] = ["format", "kiln", "kiln_sha256"];
 
-impl<B: Backend> Classifier<B> {
+impl<B: KilnBackend> Classifier<B> {
     /// Reads a classifier from a file.
     ///
     /// # Errors

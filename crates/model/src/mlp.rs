@@ -347,6 +347,16 @@ impl<B: Backend> Mlp<B> {
         self.output.weight.shape()[1]
     }
 
+    /// The vectors of each embedded column, `[num_categories, d_embedding]`.
+    pub fn embeddings(&self) -> impl Iterator<Item = &Param<Tensor<B, 2>>> {
+        self.embeddings.iter()
+    }
+
+    /// The function after each hidden layer.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
     /// What goes into the first linear layer.
     fn inputs(&self, features: Tensor<B, 2>) -> Tensor<B, 2> {
         if self.embeddings.is_empty() {

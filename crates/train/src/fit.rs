@@ -1,24 +1,19 @@
 use std::time::Instant;
 
-use burn::{
-    module::AutodiffModule,
-    tensor::{
-        Tensor,
-        backend::{AutodiffBackend, Backend},
-    },
-};
-use burn_optim::GradientsParams;
-use kiln_data::{Batches, Dataset, Targets};
-use kiln_model::{Mlp, MlpConfig, Normalization, Task, weighted_mean};
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use kiln_data::{Batches, Dataset};
+use kiln_kernels::{KilnBackend, Network, TrainBackend};
+use kiln_model::{LossConfig, Mlp, MlpConfig, Normalization, Task};
 
 use crate::{
     config::{BatchSize, Monitor, TrainConfig},
     error::TrainError,
     evaluate::{actual, exact_match, mean_loss},
+    learner::{BurnLearner, HostLearner, Learner, Step},
     objective::{Objective, check_dataset},
     observer::{EpochRecord, Event, Observer, RunInfo, StopReason},
-    predict::{batches, check_head, predict_batches},
-    random::{dropout_rng, restart_seed},
+    predict::{Rows, check_head},
+    random::restart_seed,
     schedule::{Plateau, Position},
     stopping::Stopping,
 };
@@ -40,7 +35,8 @@ pub struct Trained<B: Backend> {
 
 /// Trains a network.
 ///
-/// The datasets go to the device once. An iteration takes one batch: forward pass, mean loss
+/// On a CPU backend, Kiln's kernels ([`kiln_kernels`]) do the work, but for a network with
+/// normalization; else Burn's operations do. The datasets go to the device once. An iteration takes one batch: forward pass, mean loss
 /// (weighted where rows carry weights), backward pass, update. Losses stay on the device until the
 /// epoch is over. The seed of `config` decides initial weights, order of rows and dropout, in place
 /// of the one in `model`.
@@ -56,7 +52,7 @@ pub struct Trained<B: Backend> {
 /// * [`TrainError::NoValidation`]: early stopping or restarts without validation rows.
 /// * [`TrainError::Diverged`]: the loss is NaN or infinite; with restarts, in all of them.
 /// * What an observer returned.
-pub fn fit<B: AutodiffBackend>(
+pub fn fit<B: TrainBackend>(
     model: &MlpConfig,
     task: Task,
     config: &TrainConfig,
@@ -66,20 +62,21 @@ pub fn fit<B: AutodiffBackend>(
     observers: &mut [&mut dyn Observer],
 ) -> Result<Trained<B::InnerBackend>, TrainError> {
     check_run(model, task, config, &train, valid.as_ref())?;
-    let objective = Objective::<B>::new(task, &config.loss, train.targets(), device)?;
-    let batch_size = config.batch_size.rows_of(train.rows());
+    let host = B::InnerBackend::HOST && model.normalization == Normalization::None;
     let valid = match valid {
-        Some(valid) => Some(Validation::new(task, config, valid, device)?),
+        Some(valid) => Some(Validation::<B::InnerBackend>::new(host, task, &config.loss, valid, device)?),
         None => None,
     };
-    let run = Run {
-        model: model.clone(),
-        task,
-        config,
-        objective,
-        train: Batches::new(train, batch_size, device)?,
-        valid,
+    let rows = train.rows();
+    let train: TrainRows<B> = if host {
+        config.loss.validate_for(task)?;
+        TrainRows::Host(train)
+    } else {
+        let objective = Objective::new(task, &config.loss, train.targets(), device)?;
+        let batch_size = config.batch_size.rows_of(rows);
+        TrainRows::Device(Batches::new(train, batch_size, device)?, objective)
     };
+    let run = Run { model: model.clone(), task, config, rows, train, valid };
 
     let mut best: Option<(f64, Trained<B::InnerBackend>)> = None;
     let mut first_error = None;
@@ -132,35 +129,33 @@ fn check_run(
     Ok(())
 }
 
-/// The validation rows: on the device to be predicted, on the host to be compared with.
-struct Validation<B: AutodiffBackend> {
-    objective: Objective<B::InnerBackend>,
-    batches: Batches<B::InnerBackend>,
+/// The validation rows: to be predicted, and to be compared with.
+struct Validation<B: Backend> {
+    rows: Rows<B>,
     actual: Vec<u32>,
     weights: Option<Vec<f32>>,
 }
 
-impl<B: AutodiffBackend> Validation<B> {
+impl<B: Backend> Validation<B> {
     fn new(
+        host: bool,
         task: Task,
-        config: &TrainConfig,
+        loss: &LossConfig,
         dataset: Dataset,
         device: &B::Device,
     ) -> Result<Self, TrainError> {
-        let targets: &Targets = dataset.targets();
         Ok(Self {
-            objective: Objective::new(task, &config.loss, targets, device)?,
-            actual: actual(task, targets),
+            actual: actual(task, dataset.targets()),
             weights: dataset.weights().map(<[f32]>::to_vec),
-            batches: batches(dataset, device)?,
+            rows: Rows::new(host, task, loss, dataset, device)?,
         })
     }
 
     /// Loss and accuracy.
-    fn score(&self, model: &Mlp<B::InnerBackend>, task: Task) -> (f64, f64) {
-        let predictions = predict_batches(model, task, &self.objective, &self.batches);
+    fn score(&self, model: &Mlp<B>, task: Task) -> (f64, f64) {
+        let predictions = self.rows.predict(model, task);
         // A decision for each row, or one for each label.
-        let width = self.actual.len() / self.batches.rows();
+        let width = self.actual.len() / self.rows.rows();
         (
             mean_loss(&predictions, self.weights.as_deref()),
             exact_match(&self.actual, &predictions.decisions, width),
@@ -168,17 +163,41 @@ impl<B: AutodiffBackend> Validation<B> {
     }
 }
 
+/// The training rows.
+enum TrainRows<B: Backend> {
+    Host(Dataset),
+    Device(Batches<B>, Objective<B>),
+}
+
 /// What all restarts share.
 struct Run<'a, B: AutodiffBackend> {
     model: MlpConfig,
     task: Task,
     config: &'a TrainConfig,
-    objective: Objective<B>,
-    train: Batches<B>,
-    valid: Option<Validation<B>>,
+    rows: usize,
+    train: TrainRows<B>,
+    valid: Option<Validation<B::InnerBackend>>,
 }
 
 impl<B: AutodiffBackend> Run<'_, B> {
+    fn learner<'a>(
+        &'a self,
+        model: &'a MlpConfig,
+        device: &'a B::Device,
+    ) -> Result<Box<dyn Learner<B::InnerBackend> + 'a>, TrainError> {
+        Ok(match &self.train {
+            TrainRows::Host(data) => {
+                let network = Network::of(&model.init::<B::InnerBackend>(device)?)
+                    .expect("the kernels have all of it");
+                Box::new(HostLearner::new(network, model, self.task, self.config, data, device))
+            }
+            TrainRows::Device(data, objective) => {
+                let network = model.init::<B>(device)?;
+                Box::new(BurnLearner::new(self.config, objective, data, network))
+            }
+        })
+    }
+
     /// One run from its own seed, and the score by which it competes: lower is better.
     fn restart(
         &self,
@@ -189,11 +208,10 @@ impl<B: AutodiffBackend> Run<'_, B> {
         let config = self.config;
         let seed = restart_seed(config.seed, restart);
         let model_config = self.model.clone().with_seed(seed);
-        let mut model: Mlp<B> = model_config.init(device)?;
-        let mut optimizer = config.optimizer.init::<B>();
+        let mut learner = self.learner(&model_config, device)?;
         let mut plateau = Plateau::new();
         let mut stopping = config.early_stopping.map(Stopping::new);
-        let iterations_per_epoch = self.train.iterations();
+        let iterations_per_epoch = self.rows.div_ceil(config.batch_size.rows_of(self.rows));
         let mut history: Vec<EpochRecord> = Vec::new();
         let mut stop = StopReason::Epochs;
         let mut iteration = 0;
@@ -204,8 +222,8 @@ impl<B: AutodiffBackend> Run<'_, B> {
                 restart: restart + 1,
                 restarts: config.restarts,
                 seed,
-                rows: self.train.rows(),
-                valid_rows: self.valid.as_ref().map_or(0, |valid| valid.batches.rows()),
+                rows: self.rows,
+                valid_rows: self.valid.as_ref().map_or(0, |valid| valid.rows.rows()),
                 parameters: model_config.num_parameters(),
                 num_epochs: config.num_epochs,
                 iterations_per_epoch,
@@ -215,26 +233,15 @@ impl<B: AutodiffBackend> Run<'_, B> {
             let started = Instant::now();
             let first_iteration = iteration;
             let mut learning_rates = Vec::with_capacity(iterations_per_epoch);
-            let mut losses = Losses::new();
-            for batch in self.train.shuffled(seed, epoch as u64) {
+            learner.start_epoch(seed, epoch);
+            for _ in 0..iterations_per_epoch {
                 let at = Position {
                     iteration,
                     epoch,
                     iterations: iterations_per_epoch * config.num_epochs,
                 };
                 let learning_rate = config.learning_rate * config.schedule.fraction(at, &plateau);
-                let rows = batch.rows();
-                let logits = model.forward_train(batch.features, &mut dropout_rng(seed, iteration));
-                let loss = weighted_mean(
-                    self.objective.forward(logits, batch.targets),
-                    batch.weights.clone(),
-                );
-                losses.push(loss.clone().inner(), rows, batch.weights.map(Tensor::inner));
-                let mut gradients = GradientsParams::from_grads(loss.backward(), &model);
-                if let Some(clipping) = &config.clipping {
-                    gradients = clipping.apply(&model, gradients);
-                }
-                model = optimizer.step(learning_rate, model, gradients);
+                let rows = learner.step(Step { seed, iteration, learning_rate });
                 iteration += 1;
                 learning_rates.push(learning_rate);
                 tell(
@@ -242,7 +249,7 @@ impl<B: AutodiffBackend> Run<'_, B> {
                     Event::Iteration { epoch: epoch + 1, iteration, rows, learning_rate },
                 )?;
             }
-            let (losses, train_loss) = losses.read();
+            let (losses, train_loss) = learner.end_epoch();
             let seconds = started.elapsed().as_secs_f64();
             let diverged = |which, loss, index: usize| TrainError::Diverged {
                 which,
@@ -259,7 +266,15 @@ impl<B: AutodiffBackend> Run<'_, B> {
                 Event::Losses { first_iteration: first_iteration + 1, losses: &losses },
             )?;
 
-            let score = self.valid.as_ref().map(|valid| valid.score(&model.valid(), self.task));
+            let not_finite = || diverged("training", f64::NAN, losses.len() - 1);
+            let validated = match &self.valid {
+                Some(valid) => {
+                    let model = learner.model().ok_or_else(not_finite)?;
+                    Some((valid.score(&model, self.task), model))
+                }
+                None => None,
+            };
+            let score = validated.as_ref().map(|(score, _)| *score);
             if let Some((loss, accuracy)) = score {
                 if !loss.is_finite() {
                     return Err(diverged("validation", loss, losses.len() - 1));
@@ -267,13 +282,13 @@ impl<B: AutodiffBackend> Run<'_, B> {
                 tell(observers, Event::Validation { epoch: epoch + 1, loss, accuracy })?;
             }
             plateau.observe(&config.schedule, score.map_or(train_loss, |(loss, _)| loss));
-            let best = match (&mut stopping, score) {
-                (Some(stopping), Some((loss, accuracy))) => {
+            let best = match (&mut stopping, validated) {
+                (Some(stopping), Some(((loss, accuracy), model))) => {
                     let score = match stopping.monitor() {
                         Monitor::Loss => loss,
                         Monitor::Accuracy => -accuracy,
                     };
-                    stopping.observe(epoch, score, || model.valid())
+                    stopping.observe(epoch, score, || model)
                 }
                 _ => true,
             };
@@ -287,7 +302,7 @@ impl<B: AutodiffBackend> Run<'_, B> {
                 valid_accuracy: score.map(|(_, accuracy)| accuracy),
                 best,
                 seconds,
-                rows_per_second: self.train.rows() as f64 / seconds,
+                rows_per_second: self.rows as f64 / seconds,
             };
             tell(observers, Event::Epoch(&record))?;
             history.push(record);
@@ -299,8 +314,19 @@ impl<B: AutodiffBackend> Run<'_, B> {
 
         let (kept, model) = match stopping {
             Some(stopping) => stopping.into_best().expect("there was at least one epoch"),
-            None => (history.len() - 1, model.valid()),
+            None => {
+                let last = history.last().expect("there was at least one epoch");
+                let model = learner.model().ok_or(TrainError::Diverged {
+                    which: "training",
+                    loss: f64::NAN,
+                    iteration,
+                    epoch: last.epoch,
+                    learning_rate: last.learning_rate,
+                })?;
+                (history.len() - 1, model)
+            }
         };
+        drop(learner);
         tell(observers, Event::Stop { reason: stop, kept_epoch: kept + 1 })?;
         // Without validation rows there is but one restart, and nothing to compete with.
         let score = history[kept].valid_loss.unwrap_or(0.0);
@@ -311,51 +337,4 @@ impl<B: AutodiffBackend> Run<'_, B> {
 
 fn tell(observers: &mut [&mut dyn Observer], event: Event<'_>) -> Result<(), TrainError> {
     observers.iter_mut().try_for_each(|observer| observer.observe(&event))
-}
-
-/// The losses of an epoch, left on the device until it is over: reading one waits for all that a GPU
-/// has been given to do.
-struct Losses<B: Backend> {
-    /// The mean loss of each batch and, where rows carry weights, their sum after it.
-    numbers: Vec<Tensor<B, 1>>,
-    /// Earlier numbers, joined.
-    joined: Vec<Tensor<B, 1>>,
-    rows: Vec<f64>,
-    weighted: bool,
-}
-
-impl<B: Backend> Losses<B> {
-    /// So many single numbers are joined into one tensor as soon as they are there: a GPU binds only
-    /// a few buffers to a kernel, and holding 60,000 of them has its price everywhere.
-    const JOIN: usize = 256;
-
-    fn new() -> Self {
-        Self { numbers: Vec::new(), joined: Vec::new(), rows: Vec::new(), weighted: false }
-    }
-
-    fn push(&mut self, loss: Tensor<B, 1>, rows: usize, weights: Option<Tensor<B, 1>>) {
-        self.numbers.push(loss);
-        self.rows.push(rows as f64);
-        if let Some(weights) = weights {
-            self.weighted = true;
-            self.numbers.push(weights.sum());
-        }
-        if self.numbers.len() >= Self::JOIN {
-            self.joined.push(Tensor::cat(std::mem::take(&mut self.numbers), 0));
-        }
-    }
-
-    /// The loss of each batch, and the mean over all rows.
-    fn read(mut self) -> (Vec<f64>, f64) {
-        self.joined.append(&mut self.numbers);
-        let values: Vec<f64> = Tensor::cat(self.joined, 0).into_data().iter().collect();
-        let (losses, weights): (Vec<f64>, Vec<f64>) = if self.weighted {
-            values.chunks_exact(2).map(|pair| (pair[0], pair[1])).unzip()
-        } else {
-            (values, self.rows)
-        };
-        let sum: f64 = losses.iter().zip(&weights).map(|(loss, weight)| loss * weight).sum();
-        let mean = sum / weights.iter().sum::<f64>();
-        (losses, mean)
-    }
 }

@@ -44,6 +44,7 @@ mod config;
 mod error;
 mod evaluate;
 mod fit;
+mod learner;
 mod metrics;
 mod objective;
 mod observer;

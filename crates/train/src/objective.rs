@@ -57,6 +57,14 @@ impl<B: Backend> Objective<B> {
     }
 }
 
+/// The targets of a dataset, for the kernels.
+pub(crate) fn kernel_targets(dataset: &Dataset) -> kiln_kernels::Targets<'_> {
+    match dataset.targets() {
+        Targets::Classes { indices, .. } => kiln_kernels::Targets::Classes(indices),
+        Targets::Dense { values, .. } => kiln_kernels::Targets::Dense(values),
+    }
+}
+
 /// Checks that the data has the features that the network takes and the targets that the task asks
 /// for.
 pub(crate) fn check_dataset(

@@ -222,6 +222,51 @@ impl OptimizerConfig {
     }
 }
 
+impl OptimizerConfig {
+    /// The same rule, for the kernels.
+    pub(crate) fn kernel(&self) -> kiln_kernels::Optimizer {
+        use kiln_kernels::Optimizer;
+        let adam = |beta_1: f64, beta_2: f64, epsilon: f64, weight_decay: f64, decoupled| {
+            Optimizer::Adam {
+                beta_1: beta_1 as f32,
+                beta_2: beta_2 as f32,
+                epsilon: epsilon as f32,
+                weight_decay: weight_decay as f32,
+                decoupled,
+            }
+        };
+        match *self {
+            Self::Sgd { momentum, nesterov, weight_decay } => Optimizer::Sgd {
+                momentum: momentum as f32,
+                nesterov,
+                weight_decay: weight_decay as f32,
+            },
+            Self::Adam { beta_1, beta_2, epsilon, weight_decay } => {
+                adam(beta_1, beta_2, epsilon, weight_decay, false)
+            }
+            Self::AdamW { beta_1, beta_2, epsilon, weight_decay } => {
+                adam(beta_1, beta_2, epsilon, weight_decay, true)
+            }
+            Self::RmsProp { alpha, epsilon, momentum, weight_decay } => Optimizer::RmsProp {
+                alpha: alpha as f32,
+                epsilon: epsilon as f32,
+                momentum: momentum as f32,
+                weight_decay: weight_decay as f32,
+            },
+            Self::AdaGrad { epsilon, weight_decay } => {
+                Optimizer::AdaGrad { epsilon: epsilon as f32, weight_decay: weight_decay as f32 }
+            }
+            Self::Adan { beta_1, beta_2, beta_3, epsilon, weight_decay } => Optimizer::Adan {
+                beta_1: beta_1 as f32,
+                beta_2: beta_2 as f32,
+                beta_3: beta_3 as f32,
+                epsilon: epsilon as f32,
+                weight_decay: weight_decay as f32,
+            },
+        }
+    }
+}
+
 impl Default for OptimizerConfig {
     fn default() -> Self {
         Self::adam()

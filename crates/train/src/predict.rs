@@ -1,10 +1,11 @@
 use burn::tensor::{Tensor, backend::Backend};
 use kiln_data::{Batches, Dataset};
+use kiln_kernels::{KilnBackend, Loss, Network};
 use kiln_model::{LossConfig, Mlp, Task};
 
 use crate::{
     error::TrainError,
-    objective::{Objective, check_dataset},
+    objective::{Objective, check_dataset, kernel_targets},
 };
 
 /// Rows that go through the network at once where no gradient is wanted.
@@ -26,7 +27,7 @@ pub struct Predictions {
 /// # Errors
 ///
 /// If network, task and data do not fit together, or `loss` is out of range.
-pub fn predict<B: Backend>(
+pub fn predict<B: KilnBackend>(
     model: &Mlp<B>,
     task: Task,
     loss: &LossConfig,
@@ -35,9 +36,16 @@ pub fn predict<B: Backend>(
 ) -> Result<Predictions, TrainError> {
     check_dataset(task, model.d_input(), dataset)?;
     check_head(task, model.d_output())?;
-    let objective = Objective::new(task, loss, dataset.targets(), device)?;
-    let batches = Batches::new(dataset.clone(), BATCH_SIZE, device)?;
-    Ok(predict_batches(model, task, &objective, &batches))
+    loss.validate_for(task)?;
+    let network = if B::HOST { Network::of(model) } else { None };
+    Ok(match network {
+        Some(network) => predict_on_host(&network, task, &Loss::new(task, loss), dataset),
+        None => {
+            let objective = Objective::new(task, loss, dataset.targets(), device)?;
+            let batches = Batches::new(dataset.clone(), BATCH_SIZE, device)?;
+            predict_batches(model, task, &objective, &batches)
+        }
+    })
 }
 
 /// The network's head must be as wide as the task asks.
@@ -53,12 +61,71 @@ pub(crate) fn check_head(task: Task, d_output: usize) -> Result<(), TrainError> 
     })
 }
 
-/// Puts validation rows on the device, in the batches that [`predict_batches`] takes.
-pub(crate) fn batches<B: Backend>(
-    dataset: Dataset,
-    device: &B::Device,
-) -> Result<Batches<B>, TrainError> {
-    Ok(Batches::new(dataset, BATCH_SIZE, device)?)
+/// Rows to be predicted again and again, as validation rows are.
+pub(crate) enum Rows<B: Backend> {
+    Host(Dataset, Loss),
+    Device(Batches<B>, Objective<B>),
+}
+
+impl<B: Backend> Rows<B> {
+    /// `host`: the kernels have all that the networks to come consist of.
+    pub(crate) fn new(
+        host: bool,
+        task: Task,
+        loss: &LossConfig,
+        dataset: Dataset,
+        device: &B::Device,
+    ) -> Result<Self, TrainError> {
+        loss.validate_for(task)?;
+        if host {
+            return Ok(Self::Host(dataset, Loss::new(task, loss)));
+        }
+        let objective = Objective::new(task, loss, dataset.targets(), device)?;
+        Ok(Self::Device(Batches::new(dataset, BATCH_SIZE, device)?, objective))
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        match self {
+            Self::Host(dataset, _) => dataset.rows(),
+            Self::Device(batches, _) => batches.rows(),
+        }
+    }
+
+    pub(crate) fn predict(&self, model: &Mlp<B>, task: Task) -> Predictions {
+        match self {
+            Self::Host(dataset, loss) => {
+                let network = Network::of(model).expect("the kernels have all of it");
+                predict_on_host(&network, task, loss, dataset)
+            }
+            Self::Device(batches, objective) => predict_batches(model, task, objective, batches),
+        }
+    }
+}
+
+fn predict_on_host(network: &Network, task: Task, loss: &Loss, dataset: &Dataset) -> Predictions {
+    let logits = network.logits(dataset.features());
+    let losses = loss.of_rows(&logits, kernel_targets(dataset));
+    let decisions = match task {
+        Task::Multiclass { num_classes } => {
+            logits.chunks_exact(num_classes).map(first_largest).collect()
+        }
+        // As `Task::decide`.
+        Task::Binary | Task::MultiLabel { .. } => {
+            logits.iter().map(|logit| u32::from(*logit >= 0.0)).collect()
+        }
+    };
+    Predictions { logits, losses, decisions }
+}
+
+/// The place of the largest number, the first of equals.
+fn first_largest(numbers: &[f32]) -> u32 {
+    let mut largest = 0;
+    for (at, number) in numbers.iter().enumerate() {
+        if *number > numbers[largest] {
+            largest = at;
+        }
+    }
+    largest as u32
 }
 
 /// All results cross to the host in one transfer, behind the last batch.

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
-use burn::tensor::backend::Backend;
+use kiln_kernels::KilnBackend;
 use kiln_classifier::{Classifier, Manifest};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -54,7 +54,7 @@ pub fn manifest() -> Manifest {
     .unwrap()
 }
 
-pub fn classifier<B: Backend>() -> Classifier<B> {
+pub fn classifier<B: KilnBackend>() -> Classifier<B> {
     let manifest = manifest();
     let device = Default::default();
     let network = manifest.network.init::<B>(&device).unwrap();

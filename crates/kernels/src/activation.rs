@@ -1,0 +1,156 @@
+use kiln_model::Activation;
+
+use crate::elementary::{exp_negative, normal, sigmoids, softplus, tanh};
+use crate::tile::{Kernel, dispatch};
+
+/// An [`Activation`] with the constants that the kernels need.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Function {
+    Identity,
+    /// ReLU has the slope 0 left of zero.
+    Rectifier {
+        negative_slope: f32,
+    },
+    Gelu,
+    Silu,
+    /// All is multiplied by `scale`, which is 1 but for SELU.
+    Elu {
+        alpha: f32,
+        scale: f32,
+    },
+    Mish,
+    Softplus,
+    Tanh,
+    Sigmoid,
+}
+
+impl Function {
+    /// `None` for an activation that the kernels lack.
+    pub(crate) fn of(activation: Activation) -> Option<Self> {
+        Some(match activation {
+            Activation::Identity => Self::Identity,
+            Activation::Relu => Self::Rectifier { negative_slope: 0.0 },
+            Activation::LeakyRelu { negative_slope } => {
+                Self::Rectifier { negative_slope: negative_slope as f32 }
+            }
+            Activation::Gelu => Self::Gelu,
+            Activation::Silu => Self::Silu,
+            Activation::Elu { alpha } => Self::Elu { alpha: alpha as f32, scale: 1.0 },
+            // Klambauer et al. 2017, equation 14.
+            Activation::Selu => Self::Elu { alpha: 1.673_263_2, scale: 1.050_701 },
+            Activation::Mish => Self::Mish,
+            Activation::Softplus => Self::Softplus,
+            Activation::Tanh => Self::Tanh,
+            Activation::Sigmoid => Self::Sigmoid,
+            _ => return None,
+        })
+    }
+
+    /// Replaces each x by f(x), and the number at the same place in `slopes` by f′(x).
+    pub(crate) fn forward(self, values: &mut [f32], slopes: &mut [f32]) {
+        struct Task<'a>(Function, &'a mut [f32], &'a mut [f32]);
+        impl Kernel for Task<'_> {
+            #[inline(always)]
+            fn run<const FMA: bool>(self) {
+                let Self(function, values, slopes) = self;
+                with_formula!(function, FMA, |formula| {
+                    for (value, slope) in values.iter_mut().zip(slopes) {
+                        (*value, *slope) = formula(*value);
+                    }
+                });
+            }
+        }
+        dispatch(Task(self, values, slopes));
+    }
+
+    /// Replaces each x by f(x).
+    pub(crate) fn apply(self, values: &mut [f32]) {
+        struct Task<'a>(Function, &'a mut [f32]);
+        impl Kernel for Task<'_> {
+            #[inline(always)]
+            fn run<const FMA: bool>(self) {
+                let Self(function, values) = self;
+                with_formula!(function, FMA, |formula| {
+                    for value in values.iter_mut() {
+                        *value = formula(*value).0;
+                    }
+                });
+            }
+        }
+        dispatch(Task(self, values));
+    }
+}
+
+/// Runs a loop with the value and the slope of one function, so that it is chosen once and not for
+/// each number.
+macro_rules! with_formula {
+    ($function:expr, $fma:ident, |$formula:ident| $loop:block) => {
+        match $function {
+            Function::Identity => {
+                let $formula = |x: f32| (x, 1.0);
+                $loop
+            }
+            Function::Rectifier { negative_slope } => {
+                let $formula = |x: f32| {
+                    let slope = if x > 0.0 { 1.0 } else { negative_slope };
+                    (if x > 0.0 { x } else { negative_slope * x }, slope)
+                };
+                $loop
+            }
+            Function::Gelu => {
+                let $formula = |x: f32| {
+                    let (below, density) = normal::<$fma>(x);
+                    (x * below, below + x * density)
+                };
+                $loop
+            }
+            Function::Silu => {
+                let $formula = |x: f32| {
+                    let (sigmoid, rest) = sigmoids::<$fma>(x);
+                    (x * sigmoid, sigmoid * (1.0 + x * rest))
+                };
+                $loop
+            }
+            Function::Elu { alpha, scale } => {
+                let $formula = |x: f32| {
+                    let e = exp_negative::<$fma>(if x > 0.0 { 0.0 } else { x });
+                    let value = if x > 0.0 { x } else { alpha * (e - 1.0) };
+                    (scale * value, scale * if x > 0.0 { 1.0 } else { alpha * e })
+                };
+                $loop
+            }
+            Function::Mish => {
+                let $formula = |x: f32| mish::<$fma>(x);
+                $loop
+            }
+            Function::Softplus => {
+                let $formula = |x: f32| (softplus::<$fma>(x), sigmoids::<$fma>(x).0);
+                $loop
+            }
+            Function::Tanh => {
+                let $formula = |x: f32| tanh::<$fma>(x);
+                $loop
+            }
+            Function::Sigmoid => {
+                let $formula = |x: f32| {
+                    let (sigmoid, rest) = sigmoids::<$fma>(x);
+                    (sigmoid, sigmoid * rest)
+                };
+                $loop
+            }
+        }
+    };
+}
+use with_formula;
+
+/// tanh(ln(1 + eˣ)) is n/d with n = eˣ(eˣ + 2), d = n + 2; for positive x both are divided by e²ˣ, which
+/// might overflow. Its square from 1 is (d − n)(d + n)/d², with no digits lost.
+#[inline(always)]
+fn mish<const FMA: bool>(x: f32) -> (f32, f32) {
+    let e = exp_negative::<FMA>(-x.abs());
+    let (n, half) = if x > 0.0 { (1.0 + 2.0 * e, e * e) } else { (e * (e + 2.0), 1.0) };
+    let d = n + 2.0 * half;
+    let tanh = n / d;
+    let slope = 4.0 * half * (n + half) / (d * d);
+    (x * tanh, tanh + x * slope * sigmoids::<FMA>(x).0)
+}

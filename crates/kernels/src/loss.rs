@@ -1,0 +1,183 @@
+use kiln_model::{LossConfig, Task};
+
+use crate::elementary::{exp_negative, sigmoids, softplus};
+use crate::tile::{Kernel, dispatch};
+
+/// The loss of a task, with its [`LossConfig`] written out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loss {
+    /// Fraction in [0, 1].
+    label_smoothing: f32,
+    kind: Kind,
+}
+
+/// The factors of what each output adds.
+#[derive(Debug, Clone, PartialEq)]
+enum Kind {
+    /// Independent yes-or-no outputs, averaged over the outputs of a row.
+    Binary { positive: Vec<f32>, negative: Vec<f32> },
+    /// A distribution over the outputs.
+    Softmax { weights: Vec<f32> },
+}
+
+impl Loss {
+    /// Of a config that [`LossConfig::validate_for`] has passed for the task.
+    pub fn new(task: Task, config: &LossConfig) -> Self {
+        let outputs = task.d_output();
+        let class_weights = config.class_weights.as_deref();
+        let kind = match task {
+            Task::Multiclass { .. } => {
+                Kind::Softmax { weights: class_weights.map_or_else(|| vec![1.0; outputs], rounded) }
+            }
+            Task::Binary | Task::MultiLabel { .. } => {
+                let (mut positive, negative) = match class_weights {
+                    Some([negative, positive]) if outputs == 1 => {
+                        (vec![*positive], vec![*negative])
+                    }
+                    Some(weights) => (weights.to_vec(), weights.to_vec()),
+                    None => (vec![1.0; outputs], vec![1.0; outputs]),
+                };
+                let factors = config.pos_weight.iter().flatten();
+                positive.iter_mut().zip(factors).for_each(|(weight, factor)| *weight *= factor);
+                Kind::Binary { positive: rounded(&positive), negative: rounded(&negative) }
+            }
+        };
+        Self { label_smoothing: config.label_smoothing as f32, kind }
+    }
+
+    /// One loss per row, in nats.
+    ///
+    /// # Shapes
+    ///
+    /// logits: row-major `[rows, d_output]`, result: `[rows]`
+    pub fn of_rows(&self, logits: &[f32], targets: Targets<'_>) -> Vec<f32> {
+        let outputs = match &self.kind {
+            Kind::Binary { positive, .. } => positive.len(),
+            Kind::Softmax { weights } => weights.len(),
+        };
+        let mut gradient = vec![0.0; outputs];
+        let rows = logits.chunks_exact(outputs).enumerate();
+        rows.map(|(row, logits)| {
+            self.row(LossRow { logits, targets, row, share: 1.0 }, &mut gradient)
+        })
+        .collect()
+    }
+}
+
+fn rounded(numbers: &[f64]) -> Vec<f32> {
+    numbers.iter().map(|number| *number as f32).collect()
+}
+
+/// What the rows of a dataset should be.
+#[derive(Debug, Clone, Copy)]
+pub enum Targets<'a> {
+    /// One class index per row; with one output, 0 or 1.
+    Classes(&'a [u32]),
+    /// Row-major, one number in [0, 1] per output.
+    Dense(&'a [f32]),
+}
+
+impl Targets<'_> {
+    /// The target of an output, before smoothing.
+    #[inline(always)]
+    fn at(self, row: usize, output: usize, outputs: usize) -> f32 {
+        match self {
+            Self::Classes(classes) if outputs == 1 => classes[row] as f32,
+            Self::Classes(classes) => f32::from(classes[row] as usize == output),
+            Self::Dense(values) => values[row * outputs + output],
+        }
+    }
+}
+
+/// One row of a batch.
+#[derive(Clone, Copy)]
+pub(crate) struct LossRow<'a> {
+    pub(crate) logits: &'a [f32],
+    pub(crate) targets: Targets<'a>,
+    /// Its place in the dataset.
+    pub(crate) row: usize,
+    /// Its share of the mean.
+    pub(crate) share: f32,
+}
+
+impl Loss {
+    /// The loss of a row, in nats; `gradient` gets its slope by each logit, times the row's share.
+    pub(crate) fn row(&self, row: LossRow<'_>, gradient: &mut [f32]) -> f32 {
+        struct Task<'a>(&'a Loss, LossRow<'a>, &'a mut [f32], &'a mut f32);
+        impl Kernel for Task<'_> {
+            #[inline(always)]
+            fn run<const FMA: bool>(self) {
+                let Self(loss, row, gradient, result) = self;
+                let smoothing = loss.label_smoothing;
+                *result = match &loss.kind {
+                    Kind::Binary { positive, negative } => {
+                        binary::<FMA>(smoothing, positive, negative, row, gradient)
+                    }
+                    Kind::Softmax { weights } => softmax::<FMA>(smoothing, weights, row, gradient),
+                };
+            }
+        }
+        let mut result = 0.0;
+        dispatch(Task(self, row, gradient, &mut result));
+        result
+    }
+}
+
+#[inline(always)]
+fn binary<const FMA: bool>(
+    smoothing: f32,
+    positive: &[f32],
+    negative: &[f32],
+    LossRow { logits, targets, row, share }: LossRow<'_>,
+    gradient: &mut [f32],
+) -> f32 {
+    let outputs = logits.len();
+    let weights = positive.iter().zip(negative);
+    let mut sum = 0.0;
+    for (output, ((&z, slope), (positive, negative))) in
+        logits.iter().zip(gradient.iter_mut()).zip(weights).enumerate()
+    {
+        let target = (1.0 - smoothing) * targets.at(row, output, outputs) + 0.5 * smoothing;
+        let (yes, no) = (positive * target, negative * (1.0 - target));
+        let (sigmoid, rest) = sigmoids::<FMA>(z);
+        sum += yes * softplus::<FMA>(-z) + no * softplus::<FMA>(z);
+        *slope = share / outputs as f32 * (no * sigmoid - yes * rest);
+    }
+    sum / outputs as f32
+}
+
+#[inline(always)]
+fn softmax<const FMA: bool>(
+    smoothing: f32,
+    weights: &[f32],
+    LossRow { logits, targets, row, share }: LossRow<'_>,
+    gradient: &mut [f32],
+) -> f32 {
+    let outputs = logits.len();
+    // A NaN among the logits must not be passed over: the run is then to stop.
+    let largest = logits.iter().fold(f32::NEG_INFINITY, |max, &z| if z <= max { max } else { z });
+    let mut sum = 0.0;
+    for (power, &z) in gradient.iter_mut().zip(logits) {
+        *power = exp_negative::<FMA>(z - largest);
+        sum += *power;
+    }
+    let ln_sum = sum.ln();
+    let (mut loss, mut mass) = (0.0, 0.0);
+    let target = |output: usize| {
+        weights[output]
+            * ((1.0 - smoothing) * targets.at(row, output, outputs) + smoothing / outputs as f32)
+    };
+    for (output, &z) in logits.iter().enumerate() {
+        let target = target(output);
+        mass += target;
+        // Nothing of a class that is not asked for: its logarithm may be infinite.
+        if target != 0.0 {
+            loss += target * (ln_sum - (z - largest));
+        }
+    }
+    let scale = share * mass / sum;
+    for (output, slope) in gradient.iter_mut().enumerate() {
+        *slope = *slope * scale - share * target(output);
+    }
+    loss
+}

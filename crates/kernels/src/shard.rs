@@ -1,0 +1,184 @@
+//! The forward and backward pass of some rows of a batch.
+
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::line::{Rows, WIDTH};
+use crate::loss::{Loss, LossRow};
+use crate::network::Network;
+use crate::product::{Groups, Panels, Part, backward, forward};
+use crate::trainer::Batch;
+
+/// Rows that one thread takes through the whole network, and all that is kept of them until the
+/// weights are updated.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    /// How many rows there are at present.
+    rows: usize,
+    /// The place of the first of them in the batch.
+    first: usize,
+    /// What goes into the first layer.
+    input: Rows,
+    layers: Vec<LayerRows>,
+    /// The gradient of `input`; only its embedded columns are ever filled.
+    input_gradient: Option<Rows>,
+    transposed: Groups,
+    /// The loss of each row, not multiplied by its share.
+    pub(crate) losses: Vec<f32>,
+}
+
+/// What a layer makes of some rows.
+#[derive(Debug)]
+struct LayerRows {
+    /// After the activation and dropout.
+    output: Rows,
+    /// The slope of `output` by the layer's own sums; none for the last layer.
+    slope: Option<Rows>,
+    /// The gradient of the layer's own sums.
+    gradient: Rows,
+}
+
+impl Shard {
+    /// Room for `rows` rows.
+    pub(crate) fn new(network: &Network, rows: usize) -> Self {
+        let rows = rows.next_multiple_of(WIDTH);
+        let layers = &network.layers;
+        let widest = layers.iter().map(|layer| layer.outputs).max().unwrap_or(0);
+        let of_layer = |(at, layer): (usize, &Panels)| LayerRows {
+            output: Rows::new(rows, layer.outputs),
+            slope: (at + 1 < layers.len()).then(|| Rows::new(rows, layer.outputs)),
+            gradient: Rows::new(rows, layer.outputs),
+        };
+        let input = || Rows::new(rows, layers[0].inputs);
+        Self {
+            rows: 0,
+            first: 0,
+            input: input(),
+            layers: layers.iter().enumerate().map(of_layer).collect(),
+            input_gradient: (!network.tables.is_empty()).then(input),
+            transposed: Groups::new(rows, widest),
+            losses: Vec::with_capacity(rows),
+        }
+    }
+
+    /// The part of the batch that this is to be, which may be empty.
+    pub(crate) fn take(&mut self, first: usize, rows: usize) {
+        (self.first, self.rows) = (first, rows);
+    }
+
+    /// The rows of the batch that these are.
+    pub(crate) fn rows_of<'a>(&self, batch: &Batch<'a>) -> &'a [u32] {
+        &batch.rows[self.first..][..self.rows]
+    }
+
+    /// What the gradient of a layer's weights is made of.
+    pub(crate) fn part(&self, layer: usize) -> Part<'_> {
+        let input = if layer == 0 { &self.input } else { &self.layers[layer - 1].output };
+        Part { rows: self.rows, input, output: &self.layers[layer].gradient }
+    }
+
+    /// The gradient of what went into the first layer, in its embedded columns.
+    pub(crate) fn input_gradient(&self, row: usize) -> &[f32] {
+        self.input_gradient.as_ref().expect("there are embeddings").row(row)
+    }
+
+    /// The loss of each row, and the gradient of each layer's sums.
+    pub(crate) fn run(
+        &mut self,
+        network: &Network,
+        loss: &Loss,
+        dropout: Option<&Dropout>,
+        batch: &Batch<'_>,
+    ) {
+        for (at, row) in self.rows_of(batch).iter().enumerate() {
+            network.gather(batch.features(network, *row), self.input.row_mut(at));
+        }
+        self.forward(network, dropout, batch.rows.len());
+        self.loss(network, loss, batch);
+        self.backward(network);
+    }
+
+    fn forward(&mut self, network: &Network, dropout: Option<&Dropout>, batch_size: usize) {
+        let mut drawn = 0;
+        for (at, panels) in network.layers.iter().enumerate() {
+            let (before, after) = self.layers.split_at_mut(at);
+            let input = before.last().map_or(&self.input, |layer| &layer.output);
+            let LayerRows { output, slope, .. } = &mut after[0];
+            forward(self.rows, input, panels, output);
+            let Some(slope) = slope else { continue };
+            let values = output.head_mut(self.rows);
+            network.function.forward(values, slope.head_mut(self.rows));
+            if let Some(dropout) = dropout {
+                dropout.apply(
+                    drawn + self.first * panels.outputs,
+                    panels.outputs,
+                    [output, slope],
+                    self.rows,
+                );
+                drawn += batch_size * panels.outputs;
+            }
+        }
+    }
+
+    fn loss(&mut self, network: &Network, loss: &Loss, batch: &Batch<'_>) {
+        let outputs = network.d_output();
+        let LayerRows { output, gradient, .. } = self.layers.last_mut().expect("a last layer");
+        self.losses.clear();
+        for (at, row) in batch.rows[self.first..][..self.rows].iter().enumerate() {
+            let row = LossRow {
+                logits: &output.row(at)[..outputs],
+                targets: batch.targets,
+                row: *row as usize,
+                share: batch.share(*row),
+            };
+            self.losses.push(loss.row(row, &mut gradient.row_mut(at)[..outputs]));
+        }
+    }
+
+    fn backward(&mut self, network: &Network) {
+        for (at, panels) in network.layers.iter().enumerate().rev() {
+            let (before, after) = self.layers.split_at_mut(at);
+            let target = match (before.last_mut(), &mut self.input_gradient) {
+                (Some(layer), _) => Some((0, &mut layer.gradient)),
+                (None, Some(gradient)) => Some((network.dense_inputs(), gradient)),
+                (None, None) => None,
+            };
+            let Some((first, input)) = target else { continue };
+            self.transposed.transpose(self.rows, panels.outputs, &after[0].gradient);
+            backward(self.rows, first, &self.transposed, panels, input);
+            if let Some(LayerRows { gradient, slope: Some(slope), .. }) = before.last_mut() {
+                let slopes = slope.head(self.rows);
+                gradient.head_mut(self.rows).iter_mut().zip(slopes).for_each(|(g, s)| *g *= s);
+            }
+        }
+    }
+}
+
+/// Inverted dropout (Srivastava et al. 2014), drawn number by number in the order of the layers, and
+/// in each in that of the batch.
+#[derive(Debug)]
+pub(crate) struct Dropout {
+    /// Fraction in (0, 1).
+    pub(crate) rate: f64,
+    /// Where the draws of the iteration start.
+    pub(crate) rng: ChaCha8Rng,
+}
+
+impl Dropout {
+    /// Sets numbers to 0, or makes up for that in the others; in all of `targets` the same ones.
+    fn apply(&self, first: usize, width: usize, targets: [&mut Rows; 2], rows: usize) {
+        let keep = (1.0 / (1.0 - self.rate)) as f32;
+        let threshold = (self.rate * f64::from(u32::MAX)) as u32;
+        let mut rng = self.rng.clone();
+        rng.set_word_pos(self.rng.get_word_pos() + first as u128);
+        let [values, slopes] = targets;
+        for row in 0..rows {
+            let values = values.row_mut(row)[..width].iter_mut();
+            for (value, slope) in values.zip(slopes.row_mut(row)) {
+                let factor = if rng.next_u32() < threshold { 0.0 } else { keep };
+                *value *= factor;
+                *slope *= factor;
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use crate::line::WIDTH;
+use crate::loss::{Loss, Targets};
+use crate::network::Network;
+use crate::optimizer::Optimizer;
+use crate::shard::{Dropout, Shard};
+use crate::threads::threads_for;
+use crate::update::{Clipping, State};
+
+/// All that a training run does not change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainerConfig {
+    /// The loss of a row.
+    pub loss: Loss,
+    /// How the gradient changes the weights.
+    pub optimizer: Optimizer,
+    /// What is done to the gradient before that.
+    pub clipping: Option<Clipping>,
+    /// Fraction in [0, 1) of each hidden layer's outputs set to zero.
+    pub dropout: f64,
+    /// The most rows in a batch.
+    pub batch_size: usize,
+}
+
+/// Some rows of a dataset in host memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// Row-major, of the whole dataset.
+    pub features: &'a [f32],
+    /// Of the whole dataset.
+    pub targets: Targets<'a>,
+    /// Of the whole dataset, where rows carry weights.
+    pub weights: Option<&'a [f32]>,
+    /// The rows of this batch.
+    pub rows: &'a [u32],
+    weight: f64,
+}
+
+impl<'a> Batch<'a> {
+    /// The given rows of a dataset.
+    pub fn new(
+        features: &'a [f32],
+        targets: Targets<'a>,
+        weights: Option<&'a [f32]>,
+        rows: &'a [u32],
+    ) -> Self {
+        let weight = match weights {
+            None => rows.len() as f64,
+            Some(weights) => rows.iter().map(|row| f64::from(weights[*row as usize])).sum(),
+        };
+        Self { features, targets, weights, rows, weight }
+    }
+
+    /// The number of rows, or the sum of their weights.
+    pub fn weight(&self) -> f64 {
+        self.weight
+    }
+
+    pub(crate) fn features(&self, network: &Network, row: u32) -> &'a [f32] {
+        let width = network.d_input();
+        &self.features[row as usize * width..][..width]
+    }
+
+    /// The part that a row's loss has in the mean.
+    pub(crate) fn share(&self, row: u32) -> f32 {
+        // A batch may by chance hold rows of weight 0 only; they ask for no update.
+        let scale = (1.0 / self.weight.max(f64::from(f32::MIN_POSITIVE))) as f32;
+        self.weights.map_or(1.0, |weights| weights[row as usize]) * scale
+    }
+}
+
+/// A network in training: its weights, and what the optimizer keeps of them.
+///
+/// The same numbers come out whatever the number of threads.
+#[derive(Debug)]
+pub struct Trainer {
+    network: Network,
+    config: TrainerConfig,
+    state: State,
+    shards: Vec<Shard>,
+    shard_rows: usize,
+    /// Steps so far.
+    time: usize,
+}
+
+impl Trainer {
+    /// A run from the network's present weights.
+    pub fn new(network: Network, config: TrainerConfig) -> Self {
+        // Forward, to the inputs' and to the weights' gradient.
+        let threads = threads_for(3 * network.flops() * config.batch_size);
+        let shard_rows = config.batch_size.div_ceil(threads).next_multiple_of(WIDTH);
+        let shards = config.batch_size.div_ceil(shard_rows);
+        Self {
+            state: State::new(&network, config.optimizer, config.clipping),
+            shards: (0..shards).map(|_| Shard::new(&network, shard_rows)).collect(),
+            shard_rows,
+            time: 0,
+            network,
+            config,
+        }
+    }
+
+    /// The network with its present weights.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// One iteration: forward pass, mean loss (weighted where rows carry weights), backward pass,
+    /// update. Returns the mean loss before the update, in nats.
+    ///
+    /// `dropout` stands where the iteration's draws start; without dropout it is not used.
+    ///
+    /// # Panics
+    ///
+    /// If the batch is larger than `batch_size`, has no rows, or does not fit the network.
+    pub fn step(&mut self, batch: &Batch<'_>, learning_rate: f64, dropout: &ChaCha8Rng) -> f32 {
+        let rows = batch.rows.len();
+        assert!(rows > 0 && rows <= self.config.batch_size, "a batch of {rows} rows");
+        let Self { network, config, state, shards, shard_rows, time } = self;
+        *time += 1;
+        let dropout =
+            (config.dropout > 0.0).then(|| Dropout { rate: config.dropout, rng: dropout.clone() });
+        for (at, shard) in shards.iter_mut().enumerate() {
+            let first = rows.min(at * *shard_rows);
+            shard.take(first, (*shard_rows).min(rows - first));
+        }
+        let run = |shard: &mut Shard| shard.run(&*network, &config.loss, dropout.as_ref(), batch);
+        match shards.as_mut_slice() {
+            [shard] => run(shard),
+            shards => shards.par_iter_mut().for_each(run),
+        }
+        let rule = config.optimizer.rule(*time, learning_rate);
+        state.update(network, shards, batch, &rule, config.clipping);
+        self.loss(batch)
+    }
+
+    fn loss(&self, batch: &Batch<'_>) -> f32 {
+        let losses = self.shards.iter().flat_map(|shard| &shard.losses);
+        let shares = batch.rows.iter().map(|row| batch.share(*row));
+        let sum: f64 = losses.zip(shares).map(|(loss, share)| f64::from(loss * share)).sum();
+        sum as f32
+    }
+}
