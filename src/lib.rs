@@ -45,5 +45,6 @@ pub mod tabular;
 
 pub use kiln_classifier as classifier;
 pub use kiln_data as data;
+pub use kiln_kernels as kernels;
 pub use kiln_model as model;
 pub use kiln_train as train;

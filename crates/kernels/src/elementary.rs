@@ -14,7 +14,7 @@ fn polynomial<const FMA: bool, const N: usize>(x: f32, coefficients: [f32; N]) -
 /// x = n·ln 2 + r; e^r by the polynomial of Cephes' `expf` (Moshier 1989).
 #[inline(always)]
 pub(crate) fn exp_negative<const FMA: bool>(x: f32) -> f32 {
-    const LN_2_HIGH: f32 = 0.693_359_375;
+    const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
     // Adding 1.5·2²³ leaves the nearest whole number in the low bits: there is no vector
     // instruction for `round` everywhere.
@@ -71,7 +71,7 @@ pub(crate) fn tanh<const FMA: bool>(x: f32) -> (f32, f32) {
     let square = x * x;
     let series = polynomial::<FMA, 5>(
         square,
-        [-3.333_328e-1, 1.333_140_4e-1, -5.374_397e-2, 2.063_908_9e-2, -5.704_988_7e-3],
+        [-3.333_328e-1, 1.333_140_4e-1, -5.374_397e-2, 2.063_909e-2, -5.704_988_7e-3],
     );
     let near = mul_add::<FMA>(x * square, series, x);
     let value = if x.abs() < 0.625 { near } else { far.copysign(x) };
@@ -84,7 +84,7 @@ pub(crate) fn tanh<const FMA: bool>(x: f32) -> (f32, f32) {
 /// section 6.2 (`erfcc`), whose fractional error is below 1.2e-7.
 #[inline(always)]
 pub(crate) fn normal<const FMA: bool>(x: f32) -> (f32, f32) {
-    const INVERSE_SQRT_TAU: f32 = 0.398_942_28;
+    const INVERSE_SQRT_TAU: f32 = 0.398_942_3;
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
     let t = 1.0 / mul_add::<FMA>(z, 0.5, 1.0);
     let fit = polynomial::<FMA, 10>(
@@ -96,8 +96,8 @@ pub(crate) fn normal<const FMA: bool>(x: f32) -> (f32, f32) {
             0.096_784_18,
             -0.186_288_06,
             0.278_868_07,
-            -1.135_203_98,
-            1.488_515_87,
+            -1.135_204,
+            1.488_515_9,
             -0.822_152_23,
             0.170_872_77,
         ],

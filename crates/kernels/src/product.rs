@@ -2,7 +2,7 @@
 //! gradient.
 
 use crate::line::{Line, Rows, WIDTH, lines, numbers, stride};
-use crate::tile::{Kernel, Left, Right, Tiles, accumulate, dispatch, for_each_tile};
+use crate::tile::{Kernel, Left, Right, Tiles, accumulate, dispatch, for_each_tile, mul_add};
 
 /// The weights and biases of a linear layer, cut into panels of 16 outputs.
 ///
@@ -58,6 +58,9 @@ pub(crate) fn forward(rows: usize, input: &Rows, panels: &Panels, output: &mut R
         #[inline(always)]
         fn run<const FMA: bool>(self) {
             let Self(mut forward, panels) = self;
+            if forward.rows < FEW_ROWS {
+                return few_rows::<FMA>(forward, panels);
+            }
             for (at, panel) in panels.lines.chunks_exact(panels.panel_lines()).enumerate() {
                 (forward.at, forward.panel) = (at, panel);
                 for_each_tile::<FMA>(0, forward.rows, &mut forward);
@@ -78,6 +81,50 @@ pub(crate) fn forward(rows: usize, input: &Rows, panels: &Panels, output: &mut R
         },
         panels,
     ));
+}
+
+/// Below this, a tile has too few sums to keep the processor's multipliers busy.
+const FEW_ROWS: usize = 4;
+
+/// Takes each row through four panels at once, instead of six rows through one. The sums are added up in
+/// the same order.
+#[inline(always)]
+fn few_rows<const FMA: bool>(forward: Forward<'_>, panels: &Panels) {
+    const AT_ONCE: usize = 4;
+    let Forward { rows, input, input_stride, inputs, output, output_stride, .. } = forward;
+    let length = panels.panel_lines();
+    for row in 0..rows {
+        let input = &input[row * input_stride..][..inputs];
+        let sums = output[row * output_stride..].chunks_mut(AT_ONCE);
+        for (panels, sums) in panels.lines.chunks(AT_ONCE * length).zip(sums) {
+            match panels.len() / length {
+                1 => row_sums::<FMA, 1>(input, panels, length, sums),
+                2 => row_sums::<FMA, 2>(input, panels, length, sums),
+                3 => row_sums::<FMA, 3>(input, panels, length, sums),
+                _ => row_sums::<FMA, AT_ONCE>(input, panels, length, sums),
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn row_sums<const FMA: bool, const P: usize>(
+    input: &[f32],
+    panels: &[Line],
+    length: usize,
+    to: &mut [Line],
+) {
+    let inputs = input.len();
+    let weights: [&[Line]; P] = std::array::from_fn(|at| &panels[at * length..][..inputs]);
+    let mut sums: [Line; P] = std::array::from_fn(|at| panels[at * length + inputs]);
+    for (p, number) in input.iter().enumerate() {
+        for (sums, weights) in sums.iter_mut().zip(weights) {
+            for j in 0..WIDTH {
+                sums.0[j] = mul_add::<FMA>(*number, weights[p].0[j], sums.0[j]);
+            }
+        }
+    }
+    to[..P].copy_from_slice(&sums);
 }
 
 struct Forward<'a> {
@@ -125,8 +172,8 @@ impl Groups {
             for (at, block) in to.chunks_exact_mut(WIDTH).enumerate() {
                 for lane in 0..WIDTH {
                     let line = &from.lines()[(group * WIDTH + lane) * from.stride() + at];
-                    for column in 0..WIDTH {
-                        block[column].0[lane] = line.0[column];
+                    for (column, number) in block.iter_mut().zip(line.0) {
+                        column.0[lane] = number;
                     }
                 }
             }

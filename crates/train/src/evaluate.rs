@@ -199,7 +199,7 @@ pub(crate) fn actual(task: Task, targets: &Targets) -> Vec<u32> {
 }
 
 /// The first of the largest values.
-fn argmax(row: &[f32]) -> u32 {
+pub(crate) fn argmax(row: &[f32]) -> u32 {
     let mut best = 0;
     for (i, value) in row.iter().enumerate() {
         if *value > row[best] {

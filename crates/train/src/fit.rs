@@ -64,7 +64,9 @@ pub fn fit<B: TrainBackend>(
     check_run(model, task, config, &train, valid.as_ref())?;
     let host = B::InnerBackend::HOST && model.normalization == Normalization::None;
     let valid = match valid {
-        Some(valid) => Some(Validation::<B::InnerBackend>::new(host, task, &config.loss, valid, device)?),
+        Some(valid) => {
+            Some(Validation::<B::InnerBackend>::new(host, task, &config.loss, valid, device)?)
+        }
         None => None,
     };
     let rows = train.rows();

@@ -5,6 +5,7 @@ use kiln_model::{LossConfig, Mlp, Task};
 
 use crate::{
     error::TrainError,
+    evaluate::argmax,
     objective::{Objective, check_dataset, kernel_targets},
 };
 
@@ -106,26 +107,13 @@ fn predict_on_host(network: &Network, task: Task, loss: &Loss, dataset: &Dataset
     let logits = network.logits(dataset.features());
     let losses = loss.of_rows(&logits, kernel_targets(dataset));
     let decisions = match task {
-        Task::Multiclass { num_classes } => {
-            logits.chunks_exact(num_classes).map(first_largest).collect()
-        }
+        Task::Multiclass { num_classes } => logits.chunks_exact(num_classes).map(argmax).collect(),
         // As `Task::decide`.
         Task::Binary | Task::MultiLabel { .. } => {
             logits.iter().map(|logit| u32::from(*logit >= 0.0)).collect()
         }
     };
     Predictions { logits, losses, decisions }
-}
-
-/// The place of the largest number, the first of equals.
-fn first_largest(numbers: &[f32]) -> u32 {
-    let mut largest = 0;
-    for (at, number) in numbers.iter().enumerate() {
-        if *number > numbers[largest] {
-            largest = at;
-        }
-    }
-    largest as u32
 }
 
 /// All results cross to the host in one transfer, behind the last batch.

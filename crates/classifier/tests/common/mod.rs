@@ -2,8 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
-use kiln_kernels::KilnBackend;
 use kiln_classifier::{Classifier, Manifest};
+use kiln_kernels::KilnBackend;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
