@@ -36,8 +36,10 @@ impl Function {
             Activation::Gelu => Self::Gelu,
             Activation::Silu => Self::Silu,
             Activation::Elu { alpha } => Self::Elu { alpha: alpha as f32, scale: 1.0 },
-            // Klambauer et al. 2017, equation 14.
-            Activation::Selu => Self::Elu { alpha: 1.673_263_2, scale: 1.050_701 },
+            Activation::Selu => Self::Elu {
+                alpha: Activation::SELU_ALPHA as f32,
+                scale: Activation::SELU_SCALE as f32,
+            },
             Activation::Mish => Self::Mish,
             Activation::Softplus => Self::Softplus,
             Activation::Tanh => Self::Tanh,

@@ -2,13 +2,9 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 
 /// A backend that Kiln trains on and predicts with.
 ///
-/// On one that computes with `f32` on the CPU, Kiln's own kernels do that work ([`crate::Trainer`],
-/// [`crate::Network`]), and `burn-flex` and `burn-ndarray` say so. Any other backend runs the ordinary Burn
-/// operations; it joins with one line:
-///
-/// ```ignore
-/// impl kiln_kernels::KilnBackend for MyBackend {}
-/// ```
+/// On one that computes with `f32` on the CPU, as `Flex` and `NdArray` do, Kiln's own kernels do that
+/// work ([`crate::Trainer`], [`crate::Network`]). Any other backend runs the ordinary Burn operations,
+/// and joins with one line, `impl KilnBackend for MyBackend {}`.
 pub trait KilnBackend: Backend {
     /// Whether the backend computes with `f32` on the CPU, so that the kernels can do its work.
     const HOST: bool = false;
@@ -29,7 +25,7 @@ impl KilnBackend for burn_ndarray::NdArray {
     const HOST: bool = true;
 }
 
-/// Stands in the kernels' tests for a backend that has none.
+/// On Burn's operations: the kernels know `f32` only.
 #[cfg(feature = "ndarray")]
 impl KilnBackend for burn_ndarray::NdArray<f64> {}
 

@@ -21,7 +21,7 @@
 //! let mut trainer = Trainer::new(
 //!     network,
 //!     TrainerConfig {
-//!         loss: Loss::new(Task::Binary, &LossConfig::default()),
+//!         loss: Loss::new(Task::Binary, &LossConfig::default())?,
 //!         optimizer: Optimizer::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 },
 //!         clipping: None,
 //!         dropout: 0.0,

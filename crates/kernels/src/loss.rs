@@ -1,4 +1,4 @@
-use kiln_model::{LossConfig, Task};
+use kiln_model::{LossConfig, ModelError, Task};
 
 use crate::elementary::{exp_negative, sigmoids, softplus};
 use crate::tile::{Kernel, dispatch};
@@ -21,28 +21,23 @@ enum Kind {
 }
 
 impl Loss {
-    /// Of a config that [`LossConfig::validate_for`] has passed for the task.
-    pub fn new(task: Task, config: &LossConfig) -> Self {
+    /// The loss that a config asks for.
+    ///
+    /// # Errors
+    ///
+    /// As [`LossConfig::validate_for`].
+    pub fn new(task: Task, config: &LossConfig) -> Result<Self, ModelError> {
+        config.validate_for(task)?;
         let outputs = task.d_output();
-        let class_weights = config.class_weights.as_deref();
-        let kind = match task {
-            Task::Multiclass { .. } => {
-                Kind::Softmax { weights: class_weights.map_or_else(|| vec![1.0; outputs], rounded) }
-            }
-            Task::Binary | Task::MultiLabel { .. } => {
-                let (mut positive, negative) = match class_weights {
-                    Some([negative, positive]) if outputs == 1 => {
-                        (vec![*positive], vec![*negative])
-                    }
-                    Some(weights) => (weights.to_vec(), weights.to_vec()),
-                    None => (vec![1.0; outputs], vec![1.0; outputs]),
-                };
-                let factors = config.pos_weight.iter().flatten();
-                positive.iter_mut().zip(factors).for_each(|(weight, factor)| *weight *= factor);
+        let kind = match (task, &config.class_weights) {
+            (Task::Multiclass { .. }, Some(weights)) => Kind::Softmax { weights: rounded(weights) },
+            (Task::Multiclass { .. }, None) => Kind::Softmax { weights: vec![1.0; outputs] },
+            (Task::Binary | Task::MultiLabel { .. }, _) => {
+                let [negative, positive] = config.binary_weights(outputs);
                 Kind::Binary { positive: rounded(&positive), negative: rounded(&negative) }
             }
         };
-        Self { label_smoothing: config.label_smoothing as f32, kind }
+        Ok(Self { label_smoothing: config.label_smoothing as f32, kind })
     }
 
     /// One loss per row, in nats.
@@ -154,8 +149,7 @@ fn softmax<const FMA: bool>(
     gradient: &mut [f32],
 ) -> f32 {
     let outputs = logits.len();
-    // A NaN among the logits must not be passed over: the run is then to stop.
-    let largest = logits.iter().fold(f32::NEG_INFINITY, |max, &z| if z <= max { max } else { z });
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut sum = 0.0;
     for (power, &z) in gradient.iter_mut().zip(logits) {
         *power = exp_negative::<FMA>(z - largest);

@@ -7,7 +7,7 @@ use crate::tile::{Kernel, Left, Right, Tiles, accumulate, dispatch, for_each_til
 /// The weights and biases of a linear layer, cut into panels of 16 outputs.
 ///
 /// A panel has one line for each input, with the weights to its outputs, and one with the biases. All
-/// three products read it as it is: nothing is packed, or transposed, at any step.
+/// three products read it as it is: no weight is copied, or transposed, at any step.
 #[derive(Debug, Clone)]
 pub(crate) struct Panels {
     pub(crate) inputs: usize,

@@ -1,6 +1,6 @@
 //! The forward and backward pass of some rows of a batch.
 
-use rand::Rng;
+use kiln_model::dropout_factors;
 use rand_chacha::ChaCha8Rng;
 
 use crate::line::{Rows, WIDTH};
@@ -121,10 +121,10 @@ impl Shard {
     }
 
     fn loss(&mut self, network: &Network, loss: &Loss, batch: &Batch<'_>) {
-        let outputs = network.d_output();
+        let (outputs, rows) = (network.d_output(), self.rows_of(batch));
         let LayerRows { output, gradient, .. } = self.layers.last_mut().expect("a last layer");
         self.losses.clear();
-        for (at, row) in batch.rows[self.first..][..self.rows].iter().enumerate() {
+        for (at, row) in rows.iter().enumerate() {
             let row = LossRow {
                 logits: &output.row(at)[..outputs],
                 targets: batch.targets,
@@ -167,15 +167,14 @@ pub(crate) struct Dropout {
 impl Dropout {
     /// Sets numbers to 0, or makes up for that in the others; in all of `targets` the same ones.
     fn apply(&self, first: usize, width: usize, targets: [&mut Rows; 2], rows: usize) {
-        let keep = (1.0 / (1.0 - self.rate)) as f32;
-        let threshold = (self.rate * f64::from(u32::MAX)) as u32;
         let mut rng = self.rng.clone();
         rng.set_word_pos(self.rng.get_word_pos() + first as u128);
+        let mut factors = dropout_factors(self.rate, &mut rng);
         let [values, slopes] = targets;
         for row in 0..rows {
             let values = values.row_mut(row)[..width].iter_mut();
-            for (value, slope) in values.zip(slopes.row_mut(row)) {
-                let factor = if rng.next_u32() < threshold { 0.0 } else { keep };
+            // The factors last: a row that has ended must not take one more of them.
+            for ((value, slope), factor) in values.zip(slopes.row_mut(row)).zip(&mut factors) {
                 *value *= factor;
                 *slope *= factor;
             }

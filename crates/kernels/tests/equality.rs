@@ -83,7 +83,7 @@ impl Case {
         const RATE: f64 = 1e9;
         let start: Mlp<Flex> = self.model.init(&Default::default()).unwrap();
         let config = TrainerConfig {
-            loss: Loss::new(self.task, &self.loss),
+            loss: Loss::new(self.task, &self.loss).unwrap(),
             optimizer: Optimizer::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 },
             clipping: None,
             dropout: self.model.dropout,

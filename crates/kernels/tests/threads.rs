@@ -17,7 +17,7 @@ fn model() -> MlpConfig {
 
 fn trainer(batch_size: usize, clipping: Option<Clipping>) -> Trainer {
     let start = model().init::<Flex>(&Default::default()).unwrap();
-    let loss = Loss::new(Task::Multiclass { num_classes: 5 }, &LossConfig::default());
+    let loss = Loss::new(Task::Multiclass { num_classes: 5 }, &LossConfig::default()).unwrap();
     let optimizer = Optimizer::Adam {
         beta_1: 0.9,
         beta_2: 0.999,
@@ -71,7 +71,7 @@ fn a_step_of_one_thread_allocates_nothing() {
     let model = MlpConfig::new(D_INPUT, 5).with_hidden(vec![64, 64]);
     let network = Network::of(&model.init::<Flex>(&Default::default()).unwrap()).unwrap();
     let config = TrainerConfig {
-        loss: Loss::new(Task::Multiclass { num_classes: 5 }, &LossConfig::default()),
+        loss: Loss::new(Task::Multiclass { num_classes: 5 }, &LossConfig::default()).unwrap(),
         optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false, weight_decay: 0.0 },
         clipping: None,
         dropout: 0.1,

@@ -89,6 +89,11 @@ impl FromStr for Activation {
 }
 
 impl Activation {
+    /// SELU's `alpha` (Klambauer et al. 2017, equation 14).
+    pub const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+    /// What SELU multiplies the ELU by (ibid.).
+    pub const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+
     /// The name from which [`Activation::from_str`] makes an activation of this kind.
     pub fn name(&self) -> &'static str {
         let same = |other: &Self| std::mem::discriminant(self) == std::mem::discriminant(other);
@@ -111,7 +116,7 @@ impl Activation {
             Self::Gelu => gelu(x),
             Self::Silu => activation::silu(x),
             Self::Elu { alpha } => elu(x, alpha),
-            Self::Selu => elu(x, SELU_ALPHA).mul_scalar(SELU_SCALE),
+            Self::Selu => elu(x, Self::SELU_ALPHA).mul_scalar(Self::SELU_SCALE),
             Self::Mish => x.clone().mul(softplus(x).tanh()),
             Self::Softplus => softplus(x),
             Self::Tanh => x.tanh(),
@@ -153,10 +158,6 @@ impl Activation {
         }
     }
 }
-
-// Klambauer et al. 2017, equation 14.
-const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
-const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 
 // Burn's own gelu takes its slope from the tanh approximation, which is off by up to 4e-4.
 fn gelu<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 2> {

@@ -11,12 +11,17 @@ pub(crate) fn dropout<B: Backend>(x: Tensor<B, 2>, rate: f64, rng: &mut impl Rng
         return x;
     }
     let [rows, width] = x.dims();
-    let keep = (1.0 / (1.0 - rate)) as f32;
-    let threshold = (rate * f64::from(u32::MAX)) as u32;
-    let mask: Vec<f32> =
-        (0..rows * width).map(|_| if rng.next_u32() < threshold { 0.0 } else { keep }).collect();
+    let mask: Vec<f32> = dropout_factors(rate, rng).take(rows * width).collect();
     let mask = Tensor::from_data(TensorData::new(mask, [rows, width]), &x.device());
     x * mask
+}
+
+/// What inverted dropout multiplies one number after the other by: 0 with probability `rate`, a fraction
+/// in [0, 1), and 1 / (1 − `rate`) otherwise. Each takes one 32-bit word of the generator.
+pub fn dropout_factors(rate: f64, rng: &mut impl Rng) -> impl Iterator<Item = f32> {
+    let keep = (1.0 / (1.0 - rate)) as f32;
+    let threshold = (rate * f64::from(u32::MAX)) as u32;
+    std::iter::repeat_with(move || if rng.next_u32() < threshold { 0.0 } else { keep })
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ mod task;
 mod weights;
 
 pub use activation::Activation;
+pub use dropout::dropout_factors;
 pub use embedding::EmbeddingConfig;
 pub use error::ModelError;
 pub use initializer::Initializer;

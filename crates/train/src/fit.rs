@@ -35,11 +35,11 @@ pub struct Trained<B: Backend> {
 
 /// Trains a network.
 ///
-/// On a CPU backend, Kiln's kernels ([`kiln_kernels`]) do the work, but for a network with
-/// normalization; else Burn's operations do. The datasets go to the device once. An iteration takes one batch: forward pass, mean loss
-/// (weighted where rows carry weights), backward pass, update. Losses stay on the device until the
-/// epoch is over. The seed of `config` decides initial weights, order of rows and dropout, in place
-/// of the one in `model`.
+/// On a CPU backend of `f32` Kiln's kernels ([`kiln_kernels`]) do the work, unless the network has
+/// normalization; else Burn's operations do, and the datasets go to the device once. An iteration
+/// takes one batch: forward pass, mean loss (weighted where rows carry weights), backward pass,
+/// update. Losses stay on the device until the epoch is over. The seed of `config` decides initial
+/// weights, order of rows and dropout, in place of the one in `model`.
 ///
 /// Validation rows choose, where the config asks for it: when to stop and which epoch to keep (early
 /// stopping), the learning rate (reduction on plateau), and which restart wins. Else they are
@@ -62,7 +62,10 @@ pub fn fit<B: TrainBackend>(
     observers: &mut [&mut dyn Observer],
 ) -> Result<Trained<B::InnerBackend>, TrainError> {
     check_run(model, task, config, &train, valid.as_ref())?;
-    let host = B::InnerBackend::HOST && model.normalization == Normalization::None;
+    // The kernels have no normalization, and number rows by 32 bits.
+    let host = B::InnerBackend::HOST
+        && model.normalization == Normalization::None
+        && u32::try_from(train.rows()).is_ok();
     let valid = match valid {
         Some(valid) => {
             Some(Validation::<B::InnerBackend>::new(host, task, &config.loss, valid, device)?)
@@ -71,7 +74,6 @@ pub fn fit<B: TrainBackend>(
     };
     let rows = train.rows();
     let train: TrainRows<B> = if host {
-        config.loss.validate_for(task)?;
         TrainRows::Host(train)
     } else {
         let objective = Objective::new(task, &config.loss, train.targets(), device)?;
@@ -191,7 +193,7 @@ impl<B: AutodiffBackend> Run<'_, B> {
             TrainRows::Host(data) => {
                 let network = Network::of(&model.init::<B::InnerBackend>(device)?)
                     .expect("the kernels have all of it");
-                Box::new(HostLearner::new(network, model, self.task, self.config, data, device))
+                Box::new(HostLearner::new(network, model, self.task, self.config, data, device)?)
             }
             TrainRows::Device(data, objective) => {
                 let network = model.init::<B>(device)?;

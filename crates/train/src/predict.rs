@@ -37,10 +37,9 @@ pub fn predict<B: KilnBackend>(
 ) -> Result<Predictions, TrainError> {
     check_dataset(task, model.d_input(), dataset)?;
     check_head(task, model.d_output())?;
-    loss.validate_for(task)?;
     let network = if B::HOST { Network::of(model) } else { None };
     Ok(match network {
-        Some(network) => predict_on_host(&network, task, &Loss::new(task, loss), dataset),
+        Some(network) => predict_on_host(&network, task, &Loss::new(task, loss)?, dataset),
         None => {
             let objective = Objective::new(task, loss, dataset.targets(), device)?;
             let batches = Batches::new(dataset.clone(), BATCH_SIZE, device)?;
@@ -77,9 +76,8 @@ impl<B: Backend> Rows<B> {
         dataset: Dataset,
         device: &B::Device,
     ) -> Result<Self, TrainError> {
-        loss.validate_for(task)?;
         if host {
-            return Ok(Self::Host(dataset, Loss::new(task, loss)));
+            return Ok(Self::Host(dataset, Loss::new(task, loss)?));
         }
         let objective = Objective::new(task, loss, dataset.targets(), device)?;
         Ok(Self::Device(Batches::new(dataset, BATCH_SIZE, device)?, objective))
@@ -117,7 +115,7 @@ fn predict_on_host(network: &Network, task: Task, loss: &Loss, dataset: &Dataset
 }
 
 /// All results cross to the host in one transfer, behind the last batch.
-pub(crate) fn predict_batches<B: Backend>(
+fn predict_batches<B: Backend>(
     model: &Mlp<B>,
     task: Task,
     objective: &Objective<B>,

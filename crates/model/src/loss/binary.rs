@@ -41,20 +41,7 @@ pub struct BinaryCrossEntropy<B: Backend> {
 
 impl<B: Backend> BinaryCrossEntropy<B> {
     pub(super) fn new(config: &LossConfig, num_labels: usize, device: &B::Device) -> Self {
-        let (mut positive, mut negative) = (vec![1.0; num_labels], vec![1.0; num_labels]);
-        match config.class_weights.as_deref() {
-            Some([w_negative, w_positive]) if num_labels == 1 => {
-                (negative[0], positive[0]) = (*w_negative, *w_positive);
-            }
-            Some(weights) => {
-                positive.copy_from_slice(weights);
-                negative.copy_from_slice(weights);
-            }
-            None => {}
-        }
-        for (weight, factor) in positive.iter_mut().zip(config.pos_weight.iter().flatten()) {
-            *weight *= factor;
-        }
+        let [negative, positive] = config.binary_weights(num_labels);
         let tensor = |weights: Vec<f64>| {
             weights.iter().any(|w| *w != 1.0).then(|| weights_tensor(&weights, device))
         };

@@ -105,6 +105,22 @@ impl LossConfig {
         }
     }
 
+    /// What multiplies the negative and the positive term of each of `num_labels` labels, or of one binary
+    /// target: `class_weights` and `pos_weight` in one.
+    ///
+    /// The config is one that [`LossConfig::validate_for`] has passed.
+    pub fn binary_weights(&self, num_labels: usize) -> [Vec<f64>; 2] {
+        let (negative, mut positive) = match self.class_weights.as_deref() {
+            Some([negative, positive]) if num_labels == 1 => (vec![*negative], vec![*positive]),
+            Some(weights) => (weights.to_vec(), weights.to_vec()),
+            None => (vec![1.0; num_labels], vec![1.0; num_labels]),
+        };
+        for (weight, factor) in positive.iter_mut().zip(self.pos_weight.iter().flatten()) {
+            *weight *= factor;
+        }
+        [negative, positive]
+    }
+
     fn validate_binary(&self, num_labels: usize) -> Result<(), ModelError> {
         let num_weights = if num_labels == 1 { 2 } else { num_labels };
         self.validate(num_weights)?;

@@ -5,7 +5,8 @@ use kiln_model::{Mlp, MlpConfig, Task};
 
 use super::{Learner, Step, mean};
 use crate::{
-    clip::GradientClipping, config::TrainConfig, objective::kernel_targets, random::dropout_rng,
+    clip::GradientClipping, config::TrainConfig, error::TrainError, objective::kernel_targets,
+    random::dropout_rng,
 };
 
 /// Training by the kernels, on rows that stay where the dataset has them.
@@ -26,6 +27,10 @@ pub(crate) struct HostLearner<'a, B: Backend> {
 
 impl<'a, B: Backend> HostLearner<'a, B> {
     /// `network` is what `model` starts from.
+    ///
+    /// # Errors
+    ///
+    /// If the loss is out of range.
     pub(crate) fn new(
         network: Network,
         model: &'a MlpConfig,
@@ -33,7 +38,7 @@ impl<'a, B: Backend> HostLearner<'a, B> {
         config: &TrainConfig,
         data: &'a Dataset,
         device: &'a B::Device,
-    ) -> Self {
+    ) -> Result<Self, TrainError> {
         let batch_size = config.batch_size.rows_of(data.rows());
         let clipping = config.clipping.map(|clipping| match clipping {
             GradientClipping::Norm(norm) => Clipping::Norm(norm),
@@ -42,14 +47,14 @@ impl<'a, B: Backend> HostLearner<'a, B> {
         let trainer = Trainer::new(
             network,
             TrainerConfig {
-                loss: Loss::new(task, &config.loss),
+                loss: Loss::new(task, &config.loss)?,
                 optimizer: config.optimizer.kernel(),
                 clipping,
                 dropout: model.dropout,
                 batch_size,
             },
         );
-        Self {
+        Ok(Self {
             trainer,
             model,
             data,
@@ -59,7 +64,7 @@ impl<'a, B: Backend> HostLearner<'a, B> {
             taken: 0,
             losses: Vec::new(),
             weights: Vec::new(),
-        }
+        })
     }
 }
 
