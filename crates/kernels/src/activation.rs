@@ -1,7 +1,7 @@
 use kiln_model::Activation;
 
 use crate::elementary::{exp_negative, normal, sigmoids, softplus, tanh};
-use crate::tile::{Kernel, dispatch};
+use crate::set::{Kernel, Set, dispatch};
 
 /// An [`Activation`] with the constants that the kernels need.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,9 +53,9 @@ impl Function {
         struct Task<'a>(Function, &'a mut [f32], &'a mut [f32]);
         impl Kernel for Task<'_> {
             #[inline(always)]
-            fn run<const FMA: bool>(self) {
+            fn run<S: Set>(self, _: S) {
                 let Self(function, values, slopes) = self;
-                with_formula!(function, FMA, |formula| {
+                with_formula!(function, S, |formula| {
                     for (value, slope) in values.iter_mut().zip(slopes) {
                         (*value, *slope) = formula(*value);
                     }
@@ -70,9 +70,9 @@ impl Function {
         struct Task<'a>(Function, &'a mut [f32]);
         impl Kernel for Task<'_> {
             #[inline(always)]
-            fn run<const FMA: bool>(self) {
+            fn run<S: Set>(self, _: S) {
                 let Self(function, values) = self;
-                with_formula!(function, FMA, |formula| {
+                with_formula!(function, S, |formula| {
                     for value in values.iter_mut() {
                         *value = formula(*value).0;
                     }
@@ -86,7 +86,7 @@ impl Function {
 /// Runs a loop with the value and the slope of one function, so that it is chosen once and not for
 /// each number.
 macro_rules! with_formula {
-    ($function:expr, $fma:ident, |$formula:ident| $loop:block) => {
+    ($function:expr, $set:ident, |$formula:ident| $loop:block) => {
         match $function {
             Function::Identity => {
                 let $formula = |x: f32| (x, 1.0);
@@ -101,41 +101,41 @@ macro_rules! with_formula {
             }
             Function::Gelu => {
                 let $formula = |x: f32| {
-                    let (below, density) = normal::<$fma>(x);
+                    let (below, density) = normal::<$set>(x);
                     (x * below, below + x * density)
                 };
                 $loop
             }
             Function::Silu => {
                 let $formula = |x: f32| {
-                    let (sigmoid, rest) = sigmoids::<$fma>(x);
+                    let (sigmoid, rest) = sigmoids::<$set>(x);
                     (x * sigmoid, sigmoid * (1.0 + x * rest))
                 };
                 $loop
             }
             Function::Elu { alpha, scale } => {
                 let $formula = |x: f32| {
-                    let e = exp_negative::<$fma>(if x > 0.0 { 0.0 } else { x });
+                    let e = exp_negative::<$set>(if x > 0.0 { 0.0 } else { x });
                     let value = if x > 0.0 { x } else { alpha * (e - 1.0) };
                     (scale * value, scale * if x > 0.0 { 1.0 } else { alpha * e })
                 };
                 $loop
             }
             Function::Mish => {
-                let $formula = |x: f32| mish::<$fma>(x);
+                let $formula = |x: f32| mish::<$set>(x);
                 $loop
             }
             Function::Softplus => {
-                let $formula = |x: f32| (softplus::<$fma>(x), sigmoids::<$fma>(x).0);
+                let $formula = |x: f32| (softplus::<$set>(x), sigmoids::<$set>(x).0);
                 $loop
             }
             Function::Tanh => {
-                let $formula = |x: f32| tanh::<$fma>(x);
+                let $formula = |x: f32| tanh::<$set>(x);
                 $loop
             }
             Function::Sigmoid => {
                 let $formula = |x: f32| {
-                    let (sigmoid, rest) = sigmoids::<$fma>(x);
+                    let (sigmoid, rest) = sigmoids::<$set>(x);
                     (sigmoid, sigmoid * rest)
                 };
                 $loop
@@ -148,11 +148,11 @@ use with_formula;
 /// tanh(ln(1 + eˣ)) is n/d with n = eˣ(eˣ + 2), d = n + 2; for positive x both are divided by e²ˣ, which
 /// might overflow. Its square from 1 is (d − n)(d + n)/d², with no digits lost.
 #[inline(always)]
-fn mish<const FMA: bool>(x: f32) -> (f32, f32) {
-    let e = exp_negative::<FMA>(-x.abs());
+fn mish<S: Set>(x: f32) -> (f32, f32) {
+    let e = exp_negative::<S>(-x.abs());
     let (n, half) = if x > 0.0 { (1.0 + 2.0 * e, e * e) } else { (e * (e + 2.0), 1.0) };
     let d = n + 2.0 * half;
     let tanh = n / d;
     let slope = 4.0 * half * (n + half) / (d * d);
-    (x * tanh, tanh + x * slope * sigmoids::<FMA>(x).0)
+    (x * tanh, tanh + x * slope * sigmoids::<S>(x).0)
 }

@@ -38,11 +38,13 @@
 mod activation;
 mod backend;
 mod elementary;
+mod groups;
 mod line;
 mod loss;
 mod network;
 mod optimizer;
 mod product;
+mod set;
 mod shard;
 mod threads;
 mod tile;

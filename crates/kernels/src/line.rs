@@ -15,6 +15,18 @@ pub(crate) struct Line(pub(crate) [f32; WIDTH]);
 
 impl Line {
     pub(crate) const ZERO: Self = Self([0.0; WIDTH]);
+
+    /// The first 8 numbers or the last.
+    #[inline(always)]
+    pub(crate) fn half(&self, half: usize) -> &[f32; 8] {
+        &self.0.as_chunks().0[half]
+    }
+
+    /// The first 8 numbers or the last.
+    #[inline(always)]
+    pub(crate) fn half_mut(&mut self, half: usize) -> &mut [f32; 8] {
+        &mut self.0.as_chunks_mut().0[half]
+    }
 }
 
 /// So many lines hold `numbers`.
@@ -71,13 +83,16 @@ impl Rows {
     }
 
     /// The numbers of the first rows, with what fills them up.
-    pub(crate) fn head(&self, rows: usize) -> &[f32] {
-        numbers(&self.lines[..rows * self.stride])
-    }
-
-    /// The numbers of the first rows, with what fills them up.
     pub(crate) fn head_mut(&mut self, rows: usize) -> &mut [f32] {
         numbers_mut(&mut self.lines[..rows * self.stride])
+    }
+
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.numbers().chunks_exact(self.stride * WIDTH)
+    }
+
+    pub(crate) fn rows_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
+        numbers_mut(&mut self.lines).chunks_exact_mut(self.stride * WIDTH)
     }
 
     pub(crate) fn row(&self, row: usize) -> &[f32] {

@@ -1,7 +1,7 @@
 use kiln_model::{LossConfig, ModelError, Task};
 
 use crate::elementary::{exp_negative, sigmoids, softplus};
-use crate::tile::{Kernel, dispatch};
+use crate::set::{Kernel, Set, dispatch};
 
 /// The loss of a task, with its [`LossConfig`] written out.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,12 +50,14 @@ impl Loss {
             Kind::Binary { positive, .. } => positive.len(),
             Kind::Softmax { weights } => weights.len(),
         };
-        let mut gradient = vec![0.0; outputs];
-        let rows = logits.chunks_exact(outputs).enumerate();
-        rows.map(|(row, logits)| {
-            self.row(LossRow { logits, targets, row, share: 1.0 }, &mut gradient)
-        })
-        .collect()
+        let mut gradient = vec![0.0; logits.len()];
+        let rows = logits.chunks_exact(outputs).zip(gradient.chunks_exact_mut(outputs)).enumerate();
+        let rows = rows.map(|(row, (logits, gradient))| {
+            (LossRow { logits, targets, row, share: 1.0 }, gradient)
+        });
+        let mut losses = Vec::with_capacity(logits.len() / outputs);
+        self.rows(rows, &mut losses);
+        losses
     }
 }
 
@@ -96,30 +98,37 @@ pub(crate) struct LossRow<'a> {
 }
 
 impl Loss {
-    /// The loss of a row, in nats; `gradient` gets its slope by each logit, times the row's share.
-    pub(crate) fn row(&self, row: LossRow<'_>, gradient: &mut [f32]) -> f32 {
-        struct Task<'a>(&'a Loss, LossRow<'a>, &'a mut [f32], &'a mut f32);
-        impl Kernel for Task<'_> {
+    /// The loss of each row, in nats; the slices get its slopes by the row's logits, times its share.
+    pub(crate) fn rows<'a>(
+        &self,
+        rows: impl Iterator<Item = (LossRow<'a>, &'a mut [f32])>,
+        losses: &mut Vec<f32>,
+    ) {
+        struct Task<'a, R>(&'a Loss, R, &'a mut Vec<f32>);
+        impl<'a, R: Iterator<Item = (LossRow<'a>, &'a mut [f32])>> Kernel for Task<'_, R> {
             #[inline(always)]
-            fn run<const FMA: bool>(self) {
-                let Self(loss, row, gradient, result) = self;
+            fn run<S: Set>(self, _: S) {
+                let Self(loss, rows, losses) = self;
                 let smoothing = loss.label_smoothing;
-                *result = match &loss.kind {
-                    Kind::Binary { positive, negative } => {
-                        binary::<FMA>(smoothing, positive, negative, row, gradient)
-                    }
-                    Kind::Softmax { weights } => softmax::<FMA>(smoothing, weights, row, gradient),
-                };
+                losses.clear();
+                for (row, gradient) in rows {
+                    losses.push(match &loss.kind {
+                        Kind::Binary { positive, negative } => {
+                            binary::<S>(smoothing, positive, negative, row, gradient)
+                        }
+                        Kind::Softmax { weights } => {
+                            softmax::<S>(smoothing, weights, row, gradient)
+                        }
+                    });
+                }
             }
         }
-        let mut result = 0.0;
-        dispatch(Task(self, row, gradient, &mut result));
-        result
+        dispatch(Task(self, rows, losses));
     }
 }
 
 #[inline(always)]
-fn binary<const FMA: bool>(
+fn binary<S: Set>(
     smoothing: f32,
     positive: &[f32],
     negative: &[f32],
@@ -134,15 +143,15 @@ fn binary<const FMA: bool>(
     {
         let target = (1.0 - smoothing) * targets.at(row, output, outputs) + 0.5 * smoothing;
         let (yes, no) = (positive * target, negative * (1.0 - target));
-        let (sigmoid, rest) = sigmoids::<FMA>(z);
-        sum += yes * softplus::<FMA>(-z) + no * softplus::<FMA>(z);
+        let (sigmoid, rest) = sigmoids::<S>(z);
+        sum += yes * softplus::<S>(-z) + no * softplus::<S>(z);
         *slope = share / outputs as f32 * (no * sigmoid - yes * rest);
     }
     sum / outputs as f32
 }
 
 #[inline(always)]
-fn softmax<const FMA: bool>(
+fn softmax<S: Set>(
     smoothing: f32,
     weights: &[f32],
     LossRow { logits, targets, row, share }: LossRow<'_>,
@@ -152,7 +161,7 @@ fn softmax<const FMA: bool>(
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut sum = 0.0;
     for (power, &z) in gradient.iter_mut().zip(logits) {
-        *power = exp_negative::<FMA>(z - largest);
+        *power = exp_negative::<S>(z - largest);
         sum += *power;
     }
     let ln_sum = sum.ln();

@@ -1,4 +1,4 @@
-use crate::tile::{Kernel, dispatch};
+use crate::set::{Kernel, Set, dispatch};
 
 /// How a gradient changes the numbers it belongs to. The rules are those of `burn-optim` 0.21, with all
 /// that does not change from number to number taken out of the loop.
@@ -72,8 +72,15 @@ impl Optimizer {
 
     /// The rule of step `time`, counted from 1.
     pub(crate) fn rule(self, time: usize, learning_rate: f64) -> Rule {
-        let time = i32::try_from(time).unwrap_or(i32::MAX);
-        Rule { optimizer: self, first: time == 1, time, learning_rate }
+        let mass = |beta: f32| 1.0 - beta.powi(i32::try_from(time).unwrap_or(i32::MAX));
+        let masses = match self {
+            Self::Adam { beta_1, beta_2, .. } => [mass(beta_1), 1.0, mass(beta_2).sqrt()],
+            Self::Adan { beta_1, beta_2, beta_3, .. } => {
+                [mass(beta_1), mass(beta_2), mass(beta_3).sqrt()]
+            }
+            _ => [1.0; 3],
+        };
+        Rule { optimizer: self, first: time == 1, masses, learning_rate }
     }
 }
 
@@ -82,7 +89,9 @@ impl Optimizer {
 pub(crate) struct Rule {
     optimizer: Optimizer,
     first: bool,
-    time: i32,
+    /// Of means that began at 0 the part that gradients have filled: of the mean gradient, of its mean
+    /// change, and the root of that of the mean square. Once for all parameters, as a power is slow.
+    masses: [f32; 3],
     learning_rate: f64,
 }
 
@@ -93,7 +102,7 @@ impl Rule {
         struct Task<'a, 'b>(&'a Rule, &'a mut [f32], &'a [f32], &'a mut [&'b mut [f32]]);
         impl Kernel for Task<'_, '_> {
             #[inline(always)]
-            fn run<const FMA: bool>(self) {
+            fn run<S: Set>(self, _: S) {
                 let Self(rule, parameters, gradient, state) = self;
                 rule.pass(parameters, gradient, state);
             }
@@ -122,8 +131,8 @@ impl Rule {
                 Optimizer::Adam { beta_1, beta_2, epsilon, weight_decay, decoupled },
                 [moment_1, moment_2],
             ) => {
-                let correction = (1.0 - beta_2.powi(self.time)).sqrt();
-                let step = rate * correction / (1.0 - beta_1.powi(self.time));
+                let [mean_mass, _, correction] = self.masses;
+                let step = rate * correction / mean_mass;
                 let (epsilon, c1, c2) = (epsilon * correction, 1.0 - beta_1, 1.0 - beta_2);
                 let (added, kept) = match decoupled {
                     true => (0.0, (1.0 - self.learning_rate * f64::from(weight_decay)) as f32),
@@ -162,9 +171,8 @@ impl Rule {
                 Optimizer::Adan { beta_1, beta_2, beta_3, epsilon, weight_decay },
                 [mean, change, square, last],
             ) => {
-                let c1 = 1.0 / (1.0 - beta_1.powi(self.time));
-                let c2 = beta_2 / (1.0 - beta_2.powi(self.time));
-                let c3 = 1.0 / (1.0 - beta_3.powi(self.time)).sqrt();
+                let [mean_mass, change_mass, square_mass] = self.masses;
+                let (c1, c2, c3) = (1.0 / mean_mass, beta_2 / change_mass, 1.0 / square_mass);
                 let kept = (1.0 / (1.0 + self.learning_rate * f64::from(weight_decay))) as f32;
                 let state = mean.iter_mut().zip(change.iter_mut());
                 let state = state.zip(square.iter_mut()).zip(last.iter_mut());

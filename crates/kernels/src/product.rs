@@ -1,8 +1,10 @@
 //! The three matrix products of a linear layer: forward, to the inputs' gradient, to the weights'
 //! gradient.
 
+use crate::groups::Groups;
 use crate::line::{Line, Rows, WIDTH, lines, numbers, stride};
-use crate::tile::{Kernel, Left, Right, Tiles, accumulate, dispatch, for_each_tile, mul_add};
+use crate::set::{Kernel, Set, dispatch, mul_add};
+use crate::tile::{Left, Right, Tiles, accumulate, for_each_tile};
 
 /// The weights and biases of a linear layer, cut into panels of 16 outputs.
 ///
@@ -56,14 +58,14 @@ pub(crate) fn forward(rows: usize, input: &Rows, panels: &Panels, output: &mut R
     struct Task<'a>(Forward<'a>, &'a Panels);
     impl Kernel for Task<'_> {
         #[inline(always)]
-        fn run<const FMA: bool>(self) {
+        fn run<S: Set>(self, set: S) {
             let Self(mut forward, panels) = self;
             if forward.rows < FEW_ROWS {
-                return few_rows::<FMA>(forward, panels);
+                return few_rows::<S>(forward, panels);
             }
             for (at, panel) in panels.lines.chunks_exact(panels.panel_lines()).enumerate() {
                 (forward.at, forward.panel) = (at, panel);
-                for_each_tile::<FMA>(0, forward.rows, &mut forward);
+                for_each_tile(set, 0, forward.rows, &mut forward);
             }
         }
     }
@@ -89,7 +91,7 @@ const FEW_ROWS: usize = 4;
 /// Takes each row through four panels at once, instead of six rows through one. The sums are added up in
 /// the same order.
 #[inline(always)]
-fn few_rows<const FMA: bool>(forward: Forward<'_>, panels: &Panels) {
+fn few_rows<S: Set>(forward: Forward<'_>, panels: &Panels) {
     const AT_ONCE: usize = 4;
     let Forward { rows, input, input_stride, inputs, output, output_stride, .. } = forward;
     let length = panels.panel_lines();
@@ -98,17 +100,17 @@ fn few_rows<const FMA: bool>(forward: Forward<'_>, panels: &Panels) {
         let sums = output[row * output_stride..].chunks_mut(AT_ONCE);
         for (panels, sums) in panels.lines.chunks(AT_ONCE * length).zip(sums) {
             match panels.len() / length {
-                1 => row_sums::<FMA, 1>(input, panels, length, sums),
-                2 => row_sums::<FMA, 2>(input, panels, length, sums),
-                3 => row_sums::<FMA, 3>(input, panels, length, sums),
-                _ => row_sums::<FMA, AT_ONCE>(input, panels, length, sums),
+                1 => row_sums::<S, 1>(input, panels, length, sums),
+                2 => row_sums::<S, 2>(input, panels, length, sums),
+                3 => row_sums::<S, 3>(input, panels, length, sums),
+                _ => row_sums::<S, AT_ONCE>(input, panels, length, sums),
             }
         }
     }
 }
 
 #[inline(always)]
-fn row_sums<const FMA: bool, const P: usize>(
+fn row_sums<S: Set, const P: usize>(
     input: &[f32],
     panels: &[Line],
     length: usize,
@@ -118,11 +120,18 @@ fn row_sums<const FMA: bool, const P: usize>(
     let weights: [&[Line]; P] = std::array::from_fn(|at| &panels[at * length..][..inputs]);
     let mut sums: [Line; P] = std::array::from_fn(|at| panels[at * length + inputs]);
     for (p, number) in input.iter().enumerate() {
-        for (sums, weights) in sums.iter_mut().zip(weights) {
-            for j in 0..WIDTH {
-                sums.0[j] = mul_add::<FMA>(*number, weights[p].0[j], sums.0[j]);
-            }
+        // Written out for the reason given in `accumulate`.
+        macro_rules! add_to_panel {
+            ($($i:literal)*) => { $(
+                if $i < P {
+                    let line = weights[$i][p];
+                    for j in 0..WIDTH {
+                        sums[$i].0[j] = mul_add::<S>(*number, line.0[j], sums[$i].0[j]);
+                    }
+                }
+            )* };
         }
+        add_to_panel!(0 1 2 3);
     }
     to[..P].copy_from_slice(&sums);
 }
@@ -140,97 +149,52 @@ struct Forward<'a> {
 
 impl Tiles for Forward<'_> {
     #[inline(always)]
-    fn tile<const FMA: bool, const R: usize>(&mut self, first: usize) {
+    fn tile<S: Set, const R: usize>(&mut self, _: S, first: usize) {
         let mut sums = [self.panel[self.inputs]; R];
         let numbers = &self.input[first * self.input_stride..];
         let left = Left { numbers, row: self.input_stride, step: 1 };
         let right = Right { lines: self.panel, step: 1 };
-        accumulate::<FMA, R>(&mut sums, self.inputs, left, right);
+        accumulate::<S, R>(&mut sums, self.inputs, left, right);
         for (row, sums) in sums.into_iter().enumerate() {
             self.output[(first + row) * self.output_stride + self.at] = sums;
         }
     }
 }
 
-/// A matrix with its rows in groups of 16 and each group transposed: one line for each column.
-#[derive(Debug, Clone)]
-pub(crate) struct Groups {
-    lines: Vec<Line>,
-}
-
-impl Groups {
-    /// Room for `rows` rows, a multiple of 16, of `width` numbers.
-    pub(crate) fn new(rows: usize, width: usize) -> Self {
-        Self { lines: vec![Line::ZERO; lines(rows) * lines(width) * WIDTH] }
-    }
-
-    /// Takes in the first `rows` rows of `from`, whose later rows up to a multiple of 16 may hold
-    /// anything finite.
-    pub(crate) fn transpose(&mut self, rows: usize, width: usize, from: &Rows) {
-        let group_lines = lines(width) * WIDTH;
-        for (group, to) in self.lines.chunks_exact_mut(group_lines).take(lines(rows)).enumerate() {
-            for (at, block) in to.chunks_exact_mut(WIDTH).enumerate() {
-                for lane in 0..WIDTH {
-                    let line = &from.lines()[(group * WIDTH + lane) * from.stride() + at];
-                    for (column, number) in block.iter_mut().zip(line.0) {
-                        column.0[lane] = number;
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// `input = output·weightsᵀ`, both gradients, for the first `rows` rows and the inputs from `first` on.
-pub(crate) fn backward(
-    rows: usize,
-    first: usize,
-    output: &Groups,
-    panels: &Panels,
-    input: &mut Rows,
-) {
+/// `input = output·weightsᵀ`, both gradients, for the inputs from `first` on.
+pub(crate) fn backward(first: usize, output: &Groups, panels: &Panels, input: &mut Groups) {
     struct Task<'a>(Backward<'a>, usize);
     impl Kernel for Task<'_> {
         #[inline(always)]
-        fn run<const FMA: bool>(self) {
+        fn run<S: Set>(self, set: S) {
             let Self(mut backward, first) = self;
-            for_each_tile::<FMA>(first, backward.panels.inputs, &mut backward);
+            for_each_tile(set, first, backward.panels.inputs, &mut backward);
         }
     }
-    let input_stride = input.stride() * WIDTH;
-    let input = input.head_mut(rows);
-    dispatch(Task(Backward { rows, output: &output.lines, panels, input, input_stride }, first));
+    dispatch(Task(Backward { output, panels, input }, first));
 }
 
 struct Backward<'a> {
-    rows: usize,
-    output: &'a [Line],
+    output: &'a Groups,
     panels: &'a Panels,
-    input: &'a mut [f32],
-    input_stride: usize,
+    input: &'a mut Groups,
 }
 
 impl Tiles for Backward<'_> {
     /// `R` inputs of 16 rows at a time.
     #[inline(always)]
-    fn tile<const FMA: bool, const R: usize>(&mut self, first: usize) {
-        let Panels { inputs: _, outputs, lines: weights } = self.panels;
+    fn tile<S: Set, const R: usize>(&mut self, _: S, first: usize) {
+        let Panels { outputs, lines: weights, .. } = self.panels;
         let panel_lines = self.panels.panel_lines();
-        let groups = self.output.chunks_exact(lines(*outputs) * WIDTH);
-        for (group, output) in groups.take(lines(self.rows)).enumerate() {
+        for (output, input) in self.output.groups().zip(self.input.groups_mut()) {
             let mut sums = [Line::ZERO; R];
             for (at, block) in output.chunks_exact(WIDTH).enumerate() {
                 let weights = numbers(&weights[at * panel_lines + first..][..R]);
                 let left = Left { numbers: weights, row: WIDTH, step: 1 };
                 let depth = WIDTH.min(outputs - at * WIDTH);
-                accumulate::<FMA, R>(&mut sums, depth, left, Right { lines: block, step: 1 });
+                accumulate::<S, R>(&mut sums, depth, left, Right { lines: block, step: 1 });
             }
-            for lane in 0..WIDTH.min(self.rows - group * WIDTH) {
-                let row = (group * WIDTH + lane) * self.input_stride + first;
-                for (number, sums) in self.input[row..][..R].iter_mut().zip(&sums) {
-                    *number = sums.0[lane];
-                }
-            }
+            input[first..][..R].copy_from_slice(&sums);
         }
     }
 }
@@ -254,9 +218,9 @@ pub(crate) fn weight_gradient<'a>(
     struct Task<'a, P>(WeightGradient<'a, P>);
     impl<'a, P: Iterator<Item = Part<'a>> + Clone> Kernel for Task<'_, P> {
         #[inline(always)]
-        fn run<const FMA: bool>(mut self) {
+        fn run<S: Set>(mut self, set: S) {
             let end = self.0.gradient.len();
-            for_each_tile::<FMA>(0, end, &mut self.0);
+            for_each_tile(set, 0, end, &mut self.0);
         }
     }
     dispatch(Task(WeightGradient { parts, at, offset: first, gradient }));
@@ -271,13 +235,13 @@ struct WeightGradient<'a, P> {
 
 impl<'a, P: Iterator<Item = Part<'a>> + Clone> Tiles for WeightGradient<'_, P> {
     #[inline(always)]
-    fn tile<const FMA: bool, const R: usize>(&mut self, first: usize) {
+    fn tile<S: Set, const R: usize>(&mut self, _: S, first: usize) {
         let mut sums = [Line::ZERO; R];
         for Part { rows, input, output } in self.parts.clone() {
             let numbers = &input.numbers()[self.offset + first..];
             let left = Left { numbers, row: 1, step: input.stride() * WIDTH };
             let right = Right { lines: &output.lines()[self.at..], step: output.stride() };
-            accumulate::<FMA, R>(&mut sums, rows, left, right);
+            accumulate::<S, R>(&mut sums, rows, left, right);
         }
         self.gradient[first..][..R].copy_from_slice(&sums);
     }

@@ -3,10 +3,11 @@
 use kiln_model::dropout_factors;
 use rand_chacha::ChaCha8Rng;
 
+use crate::groups::Groups;
 use crate::line::{Rows, WIDTH};
 use crate::loss::{Loss, LossRow};
 use crate::network::Network;
-use crate::product::{Groups, Panels, Part, backward, forward};
+use crate::product::{Panels, Part, backward, forward};
 use crate::trainer::Batch;
 
 /// Rows that one thread takes through the whole network, and all that is kept of them until the
@@ -22,7 +23,8 @@ pub(crate) struct Shard {
     layers: Vec<LayerRows>,
     /// The gradient of `input`; only its embedded columns are ever filled.
     input_gradient: Option<Rows>,
-    transposed: Groups,
+    /// The gradients of a layer's sums and of its inputs.
+    groups: [Groups; 2],
     /// The loss of each row, not multiplied by its share.
     pub(crate) losses: Vec<f32>,
 }
@@ -43,7 +45,7 @@ impl Shard {
     pub(crate) fn new(network: &Network, rows: usize) -> Self {
         let rows = rows.next_multiple_of(WIDTH);
         let layers = &network.layers;
-        let widest = layers.iter().map(|layer| layer.outputs).max().unwrap_or(0);
+        let widest = |width: fn(&Panels) -> usize| layers.iter().map(width).max().unwrap_or(0);
         let of_layer = |(at, layer): (usize, &Panels)| LayerRows {
             output: Rows::new(rows, layer.outputs),
             slope: (at + 1 < layers.len()).then(|| Rows::new(rows, layer.outputs)),
@@ -56,7 +58,10 @@ impl Shard {
             input: input(),
             layers: layers.iter().enumerate().map(of_layer).collect(),
             input_gradient: (!network.tables.is_empty()).then(input),
-            transposed: Groups::new(rows, widest),
+            groups: [
+                Groups::new(rows, widest(|layer| layer.outputs)),
+                Groups::new(rows, widest(|layer| layer.inputs)),
+            ],
             losses: Vec::with_capacity(rows),
         }
     }
@@ -123,33 +128,29 @@ impl Shard {
     fn loss(&mut self, network: &Network, loss: &Loss, batch: &Batch<'_>) {
         let (outputs, rows) = (network.d_output(), self.rows_of(batch));
         let LayerRows { output, gradient, .. } = self.layers.last_mut().expect("a last layer");
-        self.losses.clear();
-        for (at, row) in rows.iter().enumerate() {
-            let row = LossRow {
-                logits: &output.row(at)[..outputs],
-                targets: batch.targets,
-                row: *row as usize,
-                share: batch.share(*row),
-            };
-            self.losses.push(loss.row(row, &mut gradient.row_mut(at)[..outputs]));
-        }
+        let lines = output.rows().zip(gradient.rows_mut()).zip(rows);
+        let rows = lines.map(|((logits, gradient), row)| {
+            let (row, share) = (*row as usize, batch.share(*row));
+            let row = LossRow { logits: &logits[..outputs], targets: batch.targets, row, share };
+            (row, &mut gradient[..outputs])
+        });
+        loss.rows(rows, &mut self.losses);
     }
 
     fn backward(&mut self, network: &Network) {
         for (at, panels) in network.layers.iter().enumerate().rev() {
             let (before, after) = self.layers.split_at_mut(at);
-            let target = match (before.last_mut(), &mut self.input_gradient) {
-                (Some(layer), _) => Some((0, &mut layer.gradient)),
-                (None, Some(gradient)) => Some((network.dense_inputs(), gradient)),
-                (None, None) => None,
+            let (first, slopes, input) = match (before.last_mut(), &mut self.input_gradient) {
+                (Some(layer), _) => (0, layer.slope.as_ref(), &mut layer.gradient),
+                (None, Some(gradient)) => (network.dense_inputs(), None, gradient),
+                (None, None) => continue,
             };
-            let Some((first, input)) = target else { continue };
-            self.transposed.transpose(self.rows, panels.outputs, &after[0].gradient);
-            backward(self.rows, first, &self.transposed, panels, input);
-            if let Some(LayerRows { gradient, slope: Some(slope), .. }) = before.last_mut() {
-                let slopes = slope.head(self.rows);
-                gradient.head_mut(self.rows).iter_mut().zip(slopes).for_each(|(g, s)| *g *= s);
-            }
+            let [output_groups, input_groups] = &mut self.groups;
+            output_groups.resize(self.rows, panels.outputs);
+            output_groups.gather(&after[0].gradient);
+            input_groups.resize(self.rows, panels.inputs);
+            backward(first, output_groups, panels, input_groups);
+            input_groups.scatter(slopes, input);
         }
     }
 }

@@ -1,15 +1,16 @@
 //! From the shards' gradients to new weights.
 
-use rayon::prelude::*;
+use std::ops::Range;
 
-use crate::line::{Line, WIDTH, numbers, numbers_mut};
+use crate::line::{Line, numbers, numbers_mut, stride};
 use crate::network::{Network, Table};
 use crate::optimizer::{Optimizer, Rule};
 use crate::product::{Panels, bias_gradient, weight_gradient};
 use crate::shard::Shard;
 use crate::trainer::Batch;
 
-/// Lines of a panel whose gradient is computed and used at once: it stays in the first-level cache.
+/// Lines of a panel whose gradient is computed and used at once: it stays in the first-level cache, with
+/// the rows it is made of.
 const BLOCK: usize = 48;
 
 /// What is done to the gradient before it is used.
@@ -27,7 +28,7 @@ pub(crate) struct State {
     slots: usize,
     /// One per embedding: the slots, one after the other.
     tables: Vec<Vec<f32>>,
-    /// One per layer; for each panel the slots, one after the other.
+    /// One per layer; for each block of a panel the slots, one after the other.
     layers: Vec<Vec<Line>>,
     /// Room for the whole gradient, which is needed at once for its norm only.
     gradient: Option<Vec<Panels>>,
@@ -62,13 +63,12 @@ impl State {
         rule: &Rule,
         clipping: Option<Clipping>,
     ) {
-        let parallel = shards.len() > 1;
+        let threads = shards.len();
         let mut tables = table_gradients(network, shards, batch);
         if let Some(layers) = &mut self.gradient {
             let nothing_kept = &mut vec![Vec::new(); layers.len()];
-            for_each_panel(parallel, layers, nothing_kept, 0, |panel, _| {
-                let Panel { place, inputs, lines } = panel;
-                panel_gradient(shards, place, inputs, 0, &mut lines[..=inputs]);
+            for_each_block(threads, layers, nothing_kept, 0, |block| {
+                block_gradient(shards, &block.place, block.lines);
             });
         }
         let whole = self.gradient.as_deref();
@@ -84,39 +84,39 @@ impl State {
             Some(Clipping::Norm(_)) => numbers.iter_mut().for_each(|g| *g *= factor),
         };
 
-        let slots = self.slots;
         let of_tables = network.tables.iter_mut().zip(&mut self.tables).zip(&mut tables);
         for ((table, state), gradient) in of_tables {
             clip(gradient);
-            let length = gradient.len();
-            with_slots(state, length, [0, length], |state| {
-                rule.apply(&mut table.values, gradient, state);
-            });
+            apply(rule, &mut table.values, gradient, state);
         }
-        for_each_panel(parallel, &mut network.layers, &mut self.layers, slots, |panel, state| {
-            let Panel { place, inputs, lines } = panel;
-            let length = lines.len();
-            let mut block = [Line::ZERO; BLOCK];
-            for first in (0..=inputs).step_by(BLOCK) {
-                let block_lines = BLOCK.min(inputs + 1 - first);
-                let gradient = &mut block[..block_lines];
-                match whole {
-                    None => panel_gradient(shards, place, inputs, first, gradient),
-                    Some(layers) => {
-                        let [layer, at] = place;
-                        let whole = &layers[layer].lines[at * length + first..];
-                        gradient.copy_from_slice(&whole[..block_lines]);
-                    }
+        for_each_block(threads, &mut network.layers, &mut self.layers, self.slots, |block| {
+            let Block { place, lines, state } = block;
+            let mut gradient = [Line::ZERO; BLOCK];
+            let gradient = &mut gradient[..lines.len()];
+            match whole {
+                None => block_gradient(shards, &place, gradient),
+                Some(layers) => {
+                    let panels = &layers[place.layer];
+                    let first = place.panel * panels.panel_lines() + place.first;
+                    gradient.copy_from_slice(&panels.lines[first..][..gradient.len()]);
                 }
-                clip(numbers_mut(gradient));
-                let parameters = numbers_mut(&mut lines[first..first + block_lines]);
-                let part = [first * WIDTH, block_lines * WIDTH];
-                with_slots(numbers_mut(state), length * WIDTH, part, |state| {
-                    rule.apply(parameters, numbers(gradient), state);
-                });
             }
+            clip(numbers_mut(gradient));
+            apply(rule, numbers_mut(lines), numbers(gradient), numbers_mut(state));
         });
     }
+}
+
+/// The optimizer's pass over some parameters; `state` holds their slots one after the other.
+fn apply(rule: &Rule, parameters: &mut [f32], gradient: &[f32], state: &mut [f32]) {
+    // At most four, of `Optimizer::Adan`.
+    let mut parts: [&mut [f32]; 4] = Default::default();
+    let mut slots = 0;
+    for slot in state.chunks_exact_mut(parameters.len()) {
+        parts[slots] = slot;
+        slots += 1;
+    }
+    rule.apply(parameters, gradient, &mut parts[..slots]);
 }
 
 /// What a gradient is multiplied by so that its norm is at most `norm`.
@@ -149,77 +149,122 @@ fn table_gradients(network: &Network, shards: &[Shard], batch: &Batch<'_>) -> Ve
     network.tables.iter().enumerate().map(gradient).collect()
 }
 
-/// The gradient of some lines of a panel, from `first` on: of weights, and of the biases, which are
-/// the line `inputs`.
-fn panel_gradient(
-    shards: &[Shard],
-    [layer, at]: [usize; 2],
-    inputs: usize,
-    first: usize,
-    gradient: &mut [Line],
-) {
-    let parts = shards.iter().map(|shard| shard.part(layer));
-    let weights = gradient.len().min(inputs - first);
+/// The gradient of a block's weights and, where it has them, of the biases.
+fn block_gradient(shards: &[Shard], place: &Place, gradient: &mut [Line]) {
+    let parts = shards.iter().map(|shard| shard.part(place.layer));
+    let weights = gradient.len().min(place.inputs - place.first);
     let (weights, biases) = gradient.split_at_mut(weights);
-    weight_gradient(parts.clone(), at, first, weights);
+    weight_gradient(parts.clone(), place.panel, place.first, weights);
     if let [biases] = biases {
-        *biases = bias_gradient(parts, at);
+        *biases = bias_gradient(parts, place.panel);
     }
 }
 
-/// 16 outputs of a layer.
-struct Panel<'a> {
-    /// `[layer, place in the layer]`.
-    place: [usize; 2],
-    /// Of the layer.
-    inputs: usize,
+/// Some lines of a panel.
+struct Block<'a> {
+    place: Place,
     lines: &'a mut [Line],
+    /// What is kept of them.
+    state: &'a mut [Line],
 }
 
-/// Calls `work` with each panel and what is kept of it.
-fn for_each_panel(
-    parallel: bool,
+/// Where a block's lines are. The biases of a panel are the line after those of its inputs.
+struct Place {
+    layer: usize,
+    panel: usize,
+    /// Line of the panel.
+    first: usize,
+    /// Of the layer.
+    inputs: usize,
+}
+
+/// Calls `work` with each block.
+///
+/// Each thread always takes the same blocks, if it can: what it has changed at the last step is in its own
+/// core's cache, and costs several times as much to fetch from there into another's.
+fn for_each_block(
+    threads: usize,
     layers: &mut [Panels],
     states: &mut [Vec<Line>],
     slots: usize,
-    work: impl Fn(Panel<'_>, &mut [Line]) + Sync,
+    work: impl Fn(Block<'_>) + Sync,
 ) {
-    let of_layer = |(layer, (panels, state)): (usize, (&mut Panels, &mut Vec<Line>))| {
-        let (inputs, length) = (panels.inputs, panels.panel_lines());
-        let mut rest = state.as_mut_slice();
-        let states = std::iter::repeat_with(|| {
-            rest.split_off_mut(..slots * length).expect("a state for each panel")
-        });
-        let panels = panels.lines.chunks_exact_mut(length).zip(states).enumerate();
-        let work = |(at, (lines, state)): (usize, (&mut [Line], &mut [Line]))| {
-            work(Panel { place: [layer, at], inputs, lines }, state);
-        };
-        if parallel {
-            panels.collect::<Vec<_>>().into_par_iter().for_each(work);
-        } else {
-            panels.for_each(work);
-        }
-    };
-    if parallel {
-        layers.par_iter_mut().zip(states).enumerate().for_each(of_layer);
+    let layers = layers.iter_mut().zip(states).enumerate();
+    let layers = layers.map(|(layer, (panels, state))| Blocks::new(layer, panels, state, slots));
+    if threads > 1 {
+        in_parts(threads, layers.collect(), &work);
     } else {
-        layers.iter_mut().zip(states).enumerate().for_each(of_layer);
+        layers.flatten().for_each(work);
     }
 }
 
-/// Calls `work` with the part `[first, count]` of each slot of a state, whose slots are `length` long.
-fn with_slots(
-    state: &mut [f32],
-    length: usize,
-    [first, count]: [usize; 2],
-    work: impl FnOnce(&mut [&mut [f32]]),
-) {
-    // At most four, of `Optimizer::Adan`.
-    let mut parts: [&mut [f32]; 4] = Default::default();
-    let mut slots = 0;
-    for slot in state.chunks_exact_mut(length) {
-        parts[slots] = &mut slot[first..first + count];
-        slots += 1;
+fn in_parts(threads: usize, layers: Vec<Blocks<'_>>, work: &(impl Fn(Block<'_>) + Sync)) {
+    if threads == 1 {
+        return layers.into_iter().flatten().for_each(work);
     }
-    work(&mut parts[..slots]);
+    let half = threads / 2;
+    let (left, right) = layers.into_iter().map(|blocks| blocks.split(half, threads)).unzip();
+    rayon::join(|| in_parts(half, left, work), || in_parts(threads - half, right, work));
+}
+
+/// Successive blocks of a layer.
+struct Blocks<'a> {
+    layer: usize,
+    inputs: usize,
+    slots: usize,
+    /// Of the blocks in all panels.
+    range: Range<usize>,
+    lines: &'a mut [Line],
+    state: &'a mut [Line],
+}
+
+impl<'a> Blocks<'a> {
+    /// All of a layer.
+    fn new(layer: usize, panels: &'a mut Panels, state: &'a mut [Line], slots: usize) -> Self {
+        let (inputs, lines) = (panels.inputs, panels.lines.as_mut_slice());
+        let panels = lines.len() / stride(inputs + 1);
+        let mut blocks = Self { layer, inputs, slots, range: 0..0, lines, state };
+        blocks.range.end = panels * blocks.of_panel();
+        blocks
+    }
+
+    /// Blocks in a panel.
+    fn of_panel(&self) -> usize {
+        (self.inputs + 1).div_ceil(BLOCK)
+    }
+
+    /// The line of the layer at which a block begins.
+    fn line(&self, block: usize) -> usize {
+        let of_panel = self.of_panel();
+        block / of_panel * stride(self.inputs + 1) + block % of_panel * BLOCK
+    }
+
+    /// The first `part` of `whole` parts, and the rest.
+    fn split(self, part: usize, whole: usize) -> (Self, Self) {
+        let Range { start, end } = self.range;
+        let middle = start + (end - start) * part / whole;
+        let at = self.line(middle) - self.line(start);
+        let (lines, later_lines) = self.lines.split_at_mut(at);
+        let (state, later_state) = self.state.split_at_mut(self.slots * at);
+        (
+            Self { range: start..middle, lines, state, ..self },
+            Self { range: middle..end, lines: later_lines, state: later_state, ..self },
+        )
+    }
+}
+
+impl<'a> Iterator for Blocks<'a> {
+    type Item = Block<'a>;
+
+    fn next(&mut self) -> Option<Block<'a>> {
+        let block = self.range.next()?;
+        // Up to the next block, and so with what fills up a panel.
+        let taken = self.line(block + 1) - self.line(block);
+        let lines = self.lines.split_off_mut(..taken)?;
+        let state = self.state.split_off_mut(..self.slots * taken)?;
+        let (panel, first) = (block / self.of_panel(), block % self.of_panel() * BLOCK);
+        let place = Place { layer: self.layer, panel, first, inputs: self.inputs };
+        let filled = taken.min(self.inputs + 1 - first);
+        Some(Block { place, lines: &mut lines[..filled], state: &mut state[..self.slots * filled] })
+    }
 }

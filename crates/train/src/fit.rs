@@ -81,27 +81,12 @@ pub fn fit<B: TrainBackend>(
         TrainRows::Device(Batches::new(train, batch_size, device)?, objective)
     };
     let run = Run { model: model.clone(), task, config, rows, train, valid };
-
-    let mut best: Option<(f64, Trained<B::InnerBackend>)> = None;
-    let mut first_error = None;
-    for restart in 0..config.restarts {
-        match run.restart(restart, device, observers) {
-            Ok((score, trained)) => {
-                if best.as_ref().is_none_or(|(best, _)| score < *best) {
-                    best = Some((score, trained));
-                }
-            }
-            // Another seed may do better.
-            Err(error @ TrainError::Diverged { .. }) => {
-                first_error.get_or_insert(error);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    match (best, first_error) {
-        (Some((_, trained)), _) => Ok(trained),
-        (None, Some(error)) => Err(error),
-        (None, None) => unreachable!("there is at least one restart"),
+    if host {
+        // In the pool, where the kernels' work is divided: from outside, each step would wake two threads
+        // of it instead of one, twice.
+        rayon::scope(|_| run.best_restart(device, observers))
+    } else {
+        run.best_restart(device, observers)
     }
 }
 
@@ -200,6 +185,35 @@ impl<B: AutodiffBackend> Run<'_, B> {
                 Box::new(BurnLearner::new(self.config, objective, data, network))
             }
         })
+    }
+
+    /// The run that ends with the lowest score.
+    fn best_restart(
+        &self,
+        device: &B::Device,
+        observers: &mut [&mut dyn Observer],
+    ) -> Result<Trained<B::InnerBackend>, TrainError> {
+        let mut best: Option<(f64, Trained<B::InnerBackend>)> = None;
+        let mut first_error = None;
+        for restart in 0..self.config.restarts {
+            match self.restart(restart, device, observers) {
+                Ok((score, trained)) => {
+                    if best.as_ref().is_none_or(|(best, _)| score < *best) {
+                        best = Some((score, trained));
+                    }
+                }
+                // Another seed may do better.
+                Err(error @ TrainError::Diverged { .. }) => {
+                    first_error.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match (best, first_error) {
+            (Some((_, trained)), _) => Ok(trained),
+            (None, Some(error)) => Err(error),
+            (None, None) => unreachable!("there is at least one restart"),
+        }
     }
 
     /// One run from its own seed, and the score by which it competes: lower is better.

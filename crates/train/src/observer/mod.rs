@@ -12,8 +12,8 @@ pub use history::HistoryFile;
 pub use progress::ProgressBar;
 pub use recorder::Recorder;
 
-/// Something that listens to a run.
-pub trait Observer {
+/// Something that listens to a run, which may go on in another thread than it was started in.
+pub trait Observer: Send {
     /// Called at every event, on the thread that trains: what it does delays the next step.
     ///
     /// # Errors
