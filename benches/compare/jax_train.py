@@ -1,7 +1,9 @@
 """Trains the network of a problem with JAX on the CPU: jax_train.py FOLDER EPOCHS.
 
-An epoch is one compiled call: a scan over its batches, with the rows gathered inside of it and the
-network and Adam's moments updated in place.
+An epoch is one compiled call: a scan over its batches, with the network and Adam's moments updated in
+place. What is faster was found by trial, with JAX 0.10.2 on two cores: four steps unrolled and the rows
+gathered in each (a sixth faster than without unrolling on 784-64-10), but a small dataset gathered
+before, without unrolling (a sixth faster on 20,000 rows of 30).
 """
 
 import sys
@@ -45,16 +47,24 @@ def adam(state, gradients):
     return layers, first, second, step
 
 
-def train_batch(state, features, classes, rows):
-    x = features.at[rows].get(mode="promise_in_bounds")
-    y = classes.at[rows].get(mode="promise_in_bounds")
-    loss, gradients = jax.value_and_grad(mean_loss)(state[0], x, y)
+SMALL = 2**25  # bytes
+
+
+def take(array, rows):
+    return array.at[rows].get(mode="promise_in_bounds")
+
+
+def train_batch(state, batch):
+    loss, gradients = jax.value_and_grad(mean_loss)(state[0], *batch)
     return adam(state, gradients), loss
 
 
 @partial(jax.jit, donate_argnums=0)
 def train_batches(state, features, classes, batches):
-    return lax.scan(lambda state, rows: train_batch(state, features, classes, rows), state, batches)
+    if features.nbytes < SMALL:
+        return lax.scan(train_batch, state, (take(features, batches), take(classes, batches)))
+    step = lambda state, rows: train_batch(state, (take(features, rows), take(classes, rows)))
+    return lax.scan(step, state, batches, unroll=4)
 
 
 def main(folder, epochs):

@@ -60,8 +60,8 @@ pub(crate) fn forward(rows: usize, input: &Rows, panels: &Panels, output: &mut R
         #[inline(always)]
         fn run<S: Set>(self, set: S) {
             let Self(mut forward, panels) = self;
-            if forward.rows < FEW_ROWS {
-                return few_rows::<S>(forward, panels);
+            if forward.rows == 1 {
+                return one_row::<S>(forward, panels);
             }
             for (at, panel) in panels.lines.chunks_exact(panels.panel_lines()).enumerate() {
                 (forward.at, forward.panel) = (at, panel);
@@ -85,26 +85,20 @@ pub(crate) fn forward(rows: usize, input: &Rows, panels: &Panels, output: &mut R
     ));
 }
 
-/// Below this, a tile has too few sums to keep the processor's multipliers busy.
-const FEW_ROWS: usize = 4;
-
-/// Takes each row through four panels at once, instead of six rows through one. The sums are added up in
-/// the same order.
+/// Takes the row through four panels at once, for a tile of a single row has too few sums to keep the
+/// processor's multipliers busy. The sums are added up in the same order.
 #[inline(always)]
-fn few_rows<S: Set>(forward: Forward<'_>, panels: &Panels) {
+fn one_row<S: Set>(forward: Forward<'_>, panels: &Panels) {
     const AT_ONCE: usize = 4;
-    let Forward { rows, input, input_stride, inputs, output, output_stride, .. } = forward;
+    let input = &forward.input[..forward.inputs];
     let length = panels.panel_lines();
-    for row in 0..rows {
-        let input = &input[row * input_stride..][..inputs];
-        let sums = output[row * output_stride..].chunks_mut(AT_ONCE);
-        for (panels, sums) in panels.lines.chunks(AT_ONCE * length).zip(sums) {
-            match panels.len() / length {
-                1 => row_sums::<S, 1>(input, panels, length, sums),
-                2 => row_sums::<S, 2>(input, panels, length, sums),
-                3 => row_sums::<S, 3>(input, panels, length, sums),
-                _ => row_sums::<S, AT_ONCE>(input, panels, length, sums),
-            }
+    let sums = forward.output.chunks_mut(AT_ONCE);
+    for (panels, sums) in panels.lines.chunks(AT_ONCE * length).zip(sums) {
+        match panels.len() / length {
+            1 => row_sums::<S, 1>(input, panels, length, sums),
+            2 => row_sums::<S, 2>(input, panels, length, sums),
+            3 => row_sums::<S, 3>(input, panels, length, sums),
+            _ => row_sums::<S, AT_ONCE>(input, panels, length, sums),
         }
     }
 }
