@@ -222,9 +222,9 @@ impl Dataset {
     /// # Errors
     ///
     /// A fraction outside (0, 1); a part without rows, or with no weight above 0.
-    pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self), DataError> {
+    pub fn split(self, fraction: f64, seed: u64) -> Result<(Self, Self), DataError> {
         let (rest, held_out) = split_indices(self.rows(), fraction, seed)?;
-        Ok((self.select(&rest)?, self.select(&held_out)?))
+        self.hold_out(&rest, &held_out)
     }
 
     /// Splits off a random part of the rows with the same share of every class: `(rest, held_out)`.
@@ -236,14 +236,31 @@ impl Dataset {
     ///
     /// Dense targets; a fraction outside (0, 1); a part without rows, or with no weight above 0; no
     /// class with two rows or more.
-    pub fn split_stratified(&self, fraction: f64, seed: u64) -> Result<(Self, Self), DataError> {
+    pub fn split_stratified(self, fraction: f64, seed: u64) -> Result<(Self, Self), DataError> {
         match &self.targets {
             Targets::Classes { indices, num_classes } => {
                 let (rest, held_out) =
                     stratified_split_indices(indices, *num_classes, fraction, seed)?;
-                Ok((self.select(&rest)?, self.select(&held_out)?))
+                self.hold_out(&rest, &held_out)
             }
             Targets::Dense { width, .. } => Err(DataError::SplitDense { width: *width }),
+        }
+    }
+
+    /// The rows `rest`, which are sorted, and the rows `held_out`. The first move to the front of the memory
+    /// where they are, so that a large dataset is never there twice.
+    fn hold_out(self, rest: &[usize], held_out: &[usize]) -> Result<(Self, Self), DataError> {
+        let held_out = self.select(held_out)?;
+        let Self { mut features, d_input, targets, weights } = self;
+        for (to, &from) in rest.iter().enumerate() {
+            features.copy_within(from * d_input..(from + 1) * d_input, to * d_input);
+        }
+        features.truncate(rest.len() * d_input);
+        features.shrink_to_fit();
+        let rest_of = Self { features, d_input, targets: targets.select(rest), weights: None };
+        match weights {
+            None => Ok((rest_of, held_out)),
+            Some(weights) => Ok((rest_of.with_weights(select_rows(&weights, 1, rest))?, held_out)),
         }
     }
 }
