@@ -63,7 +63,10 @@ def train_batch(state, batch):
 def train_batches(state, features, classes, batches):
     if features.nbytes < SMALL:
         return lax.scan(train_batch, state, (take(features, batches), take(classes, batches)))
-    step = lambda state, rows: train_batch(state, (take(features, rows), take(classes, rows)))
+
+    def step(state, rows):
+        return train_batch(state, (take(features, rows), take(classes, rows)))
+
     return lax.scan(step, state, batches, unroll=4)
 
 

@@ -25,7 +25,7 @@ impl Folder {
     }
 
     /// The same with a file `good.csv` of two classes, and `model.safetensors` trained on it.
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "not every test with this module needs it")]
     pub(crate) fn with_model() -> Self {
         let folder = Self::new();
         folder.write("good.csv", good());
@@ -89,13 +89,13 @@ impl Folder {
 
     /// Runs what must fail with this message and nothing else, and leave the folder as it was.
     #[track_caller]
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "not every test with this module needs it")]
     pub(crate) fn fails(&self, args: &str, message: &str) {
         self.fails_with(1, args, message);
     }
 
     #[track_caller]
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "not every test with this module needs it")]
     pub(crate) fn fails_with(&self, code: i32, args: &str, message: &str) {
         let before = self.names();
         let run = self.run(args);
@@ -107,7 +107,7 @@ impl Folder {
 }
 
 /// Sixty rows `a,b,class` of two classes, x and y, that `a` parts nearly.
-#[allow(dead_code)]
+#[allow(dead_code, reason = "not every test with this module needs it")]
 pub(crate) fn good() -> String {
     let mut text = "a,b,class\n".to_owned();
     for row in 0..60_u32 {
@@ -119,7 +119,7 @@ pub(crate) fn good() -> String {
 }
 
 /// [`good`] with another text as its line `line`, counted from 1.
-#[allow(dead_code)]
+#[allow(dead_code, reason = "not every test with this module needs it")]
 pub(crate) fn good_but(line: usize, text: &str) -> String {
     let good = good();
     let mut lines: Vec<&str> = good.lines().collect();

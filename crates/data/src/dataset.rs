@@ -189,12 +189,13 @@ impl Dataset {
         if rows.is_empty() {
             return Err(DataError::NoRows);
         }
-        let selected = Self {
-            features: select_rows(&self.features, self.d_input, rows),
-            d_input: self.d_input,
-            targets: self.targets.select(rows),
-            weights: None,
-        };
+        self.of_rows(select_rows(&self.features, self.d_input, rows), rows)
+    }
+
+    /// The targets and weights of the given rows, with their features.
+    fn of_rows(&self, features: Vec<f32>, rows: &[usize]) -> Result<Self, DataError> {
+        let targets = self.targets.select(rows);
+        let selected = Self { features, d_input: self.d_input, targets, weights: None };
         match &self.weights {
             None => Ok(selected),
             Some(weights) => selected.with_weights(select_rows(weights, 1, rows)),
@@ -249,19 +250,15 @@ impl Dataset {
 
     /// The rows `rest`, which are sorted, and the rows `held_out`. The first move to the front of the memory
     /// where they are, so that a large dataset is never there twice.
-    fn hold_out(self, rest: &[usize], held_out: &[usize]) -> Result<(Self, Self), DataError> {
+    fn hold_out(mut self, rest: &[usize], held_out: &[usize]) -> Result<(Self, Self), DataError> {
         let held_out = self.select(held_out)?;
-        let Self { mut features, d_input, targets, weights } = self;
+        let (mut features, d_input) = (std::mem::take(&mut self.features), self.d_input);
         for (to, &from) in rest.iter().enumerate() {
             features.copy_within(from * d_input..(from + 1) * d_input, to * d_input);
         }
         features.truncate(rest.len() * d_input);
         features.shrink_to_fit();
-        let rest_of = Self { features, d_input, targets: targets.select(rest), weights: None };
-        match weights {
-            None => Ok((rest_of, held_out)),
-            Some(weights) => Ok((rest_of.with_weights(select_rows(&weights, 1, rest))?, held_out)),
-        }
+        Ok((self.of_rows(features, rest)?, held_out))
     }
 }
 

@@ -110,6 +110,7 @@ pub(crate) fn normal<S: Set>(x: f32) -> (f32, f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    // Neither needs the processor to have it; what a set has of its own is not in question here.
     use crate::set::{Neon, Plain};
 
     /// The largest error relative to the value, over a grid of `[from, to]`.

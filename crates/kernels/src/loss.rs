@@ -50,13 +50,17 @@ impl Loss {
             Kind::Binary { positive, .. } => positive.len(),
             Kind::Softmax { weights } => weights.len(),
         };
-        let mut gradient = vec![0.0; logits.len()];
-        let rows = logits.chunks_exact(outputs).zip(gradient.chunks_exact_mut(outputs)).enumerate();
-        let rows = rows.map(|(row, (logits, gradient))| {
-            (LossRow { logits, targets, row, share: 1.0 }, gradient)
-        });
+        // Of no use here; for some rows at a time, as there may be many.
+        let mut gradient = vec![0.0; 64 * outputs];
         let mut losses = Vec::with_capacity(logits.len() / outputs);
-        self.rows(rows, &mut losses);
+        for logits in logits.chunks(gradient.len()) {
+            let first = losses.len();
+            let rows = logits.chunks_exact(outputs).zip(gradient.chunks_exact_mut(outputs));
+            let rows = rows.enumerate().map(|(row, (logits, gradient))| {
+                (LossRow { logits, targets, row: first + row, share: 1.0 }, gradient)
+            });
+            self.rows(rows, &mut losses);
+        }
         losses
     }
 }
@@ -98,7 +102,8 @@ pub(crate) struct LossRow<'a> {
 }
 
 impl Loss {
-    /// The loss of each row, in nats; the slices get its slopes by the row's logits, times its share.
+    /// Appends the loss of each row, in nats; the slices get its slopes by the row's logits, times its
+    /// share.
     pub(crate) fn rows<'a>(
         &self,
         rows: impl Iterator<Item = (LossRow<'a>, &'a mut [f32])>,
@@ -110,7 +115,6 @@ impl Loss {
             fn run<S: Set>(self, _: S) {
                 let Self(loss, rows, losses) = self;
                 let smoothing = loss.label_smoothing;
-                losses.clear();
                 for (row, gradient) in rows {
                     losses.push(match &loss.kind {
                         Kind::Binary { positive, negative } => {

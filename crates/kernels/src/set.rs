@@ -59,7 +59,7 @@ impl Set for Avx512 {
     }
 }
 
-/// From plain code the compiler makes 64 moves of single numbers, which took four times as long.
+/// From plain code the compiler makes 64 moves of single numbers.
 ///
 /// Written out, without closures or loops over arrays: what is not inlined is not compiled for the set.
 #[cfg(target_arch = "x86_64")]

@@ -45,7 +45,9 @@ impl Shard {
     pub(crate) fn new(network: &Network, rows: usize) -> Self {
         let rows = rows.next_multiple_of(WIDTH);
         let layers = &network.layers;
-        let widest = |width: fn(&Panels) -> usize| layers.iter().map(width).max().unwrap_or(0);
+        // The first layer's inputs need no gradient unless they are embeddings.
+        let passed_back = &layers[usize::from(network.tables.is_empty())..];
+        let widest = |width: fn(&Panels) -> usize| passed_back.iter().map(width).max().unwrap_or(0);
         let of_layer = |(at, layer): (usize, &Panels)| LayerRows {
             output: Rows::new(rows, layer.outputs),
             slope: (at + 1 < layers.len()).then(|| Rows::new(rows, layer.outputs)),
@@ -134,6 +136,7 @@ impl Shard {
             let row = LossRow { logits: &logits[..outputs], targets: batch.targets, row, share };
             (row, &mut gradient[..outputs])
         });
+        self.losses.clear();
         loss.rows(rows, &mut self.losses);
     }
 

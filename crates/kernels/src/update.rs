@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::line::{Line, numbers, numbers_mut, stride};
+use crate::line::{Line, numbers, numbers_mut};
 use crate::network::{Network, Table};
 use crate::optimizer::{Optimizer, Rule};
 use crate::product::{Panels, bias_gradient, weight_gradient};
@@ -191,6 +191,7 @@ fn for_each_block(
 ) {
     let layers = layers.iter_mut().zip(states).enumerate();
     let layers = layers.map(|(layer, (panels, state))| Blocks::new(layer, panels, state, slots));
+    // One thread needs no list of the layers: its steps allocate nothing.
     if threads > 1 {
         in_parts(threads, layers.collect(), &work);
     } else {
@@ -211,6 +212,7 @@ fn in_parts(threads: usize, layers: Vec<Blocks<'_>>, work: &(impl Fn(Block<'_>) 
 struct Blocks<'a> {
     layer: usize,
     inputs: usize,
+    panel_lines: usize,
     slots: usize,
     /// Of the blocks in all panels.
     range: Range<usize>,
@@ -221,9 +223,10 @@ struct Blocks<'a> {
 impl<'a> Blocks<'a> {
     /// All of a layer.
     fn new(layer: usize, panels: &'a mut Panels, state: &'a mut [Line], slots: usize) -> Self {
-        let (inputs, lines) = (panels.inputs, panels.lines.as_mut_slice());
-        let panels = lines.len() / stride(inputs + 1);
-        let mut blocks = Self { layer, inputs, slots, range: 0..0, lines, state };
+        let (inputs, panel_lines) = (panels.inputs, panels.panel_lines());
+        let lines = panels.lines.as_mut_slice();
+        let panels = lines.len() / panel_lines;
+        let mut blocks = Self { layer, inputs, panel_lines, slots, range: 0..0, lines, state };
         blocks.range.end = panels * blocks.of_panel();
         blocks
     }
@@ -236,7 +239,7 @@ impl<'a> Blocks<'a> {
     /// The line of the layer at which a block begins.
     fn line(&self, block: usize) -> usize {
         let of_panel = self.of_panel();
-        block / of_panel * stride(self.inputs + 1) + block % of_panel * BLOCK
+        block / of_panel * self.panel_lines + block % of_panel * BLOCK
     }
 
     /// The first `part` of `whole` parts, and the rest.
