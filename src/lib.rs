@@ -7,6 +7,7 @@
 //! * [`data`]: files to tables, tables to tensors,
 //! * [`train`]: the training loop and metrics,
 //! * [`classifier`]: preprocessing, network and class names in one file,
+//! * [`store`]: files that are whole, or show that they are not,
 //! * [`tabular`]: from a table to a classifier.
 //!
 //! ```
@@ -47,4 +48,5 @@ pub use kiln_classifier as classifier;
 pub use kiln_data as data;
 pub use kiln_kernels as kernels;
 pub use kiln_model as model;
+pub use kiln_store as store;
 pub use kiln_train as train;

@@ -1,6 +1,12 @@
 //! One seed, and one model file, on every backend that is compiled in.
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use kiln::{
     backend::{self, BackendError, BackendName, Job, TrainBackend},
@@ -8,7 +14,10 @@ use kiln::{
     data::{ReadOptions, SchemaOptions, Table, TargetKind, digits},
     model::{LossConfig, MlpConfig, Task},
     tabular::{ClassWeights, Prepared, Recipe, Settings, Validation, train as train_table},
-    train::{Evaluation, Recorder, TrainConfig, TrainError, fit, predict},
+    train::{
+        Checkpoints, Evaluation, Event, Hooks, Observer, Recorder, TrainConfig, TrainError, fit,
+        fit_with, predict,
+    },
 };
 
 const TEN: Task = Task::Multiclass { num_classes: 10 };
@@ -79,6 +88,66 @@ fn one_seed_gives_the_same_losses_twice() {
     }
 }
 
+/// Trains on the digits; with a folder in two parts, the second of which resumes the first.
+struct Resume<'a>(Option<&'a Path>);
+
+/// Raises its flag after an iteration.
+struct StopAfter(usize, Arc<AtomicBool>);
+
+impl Observer for StopAfter {
+    fn observe(&mut self, event: &Event<'_>) -> Result<(), TrainError> {
+        if let Event::Iteration { iteration, .. } = event {
+            self.1.store(*iteration == self.0, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+impl Job for Resume<'_> {
+    type Output = Vec<f32>;
+
+    fn run<B: TrainBackend>(self, device: B::Device) -> Self::Output {
+        let fit = |checkpoints: Option<&mut Checkpoints>, observer: &mut dyn Observer| {
+            let model = MlpConfig::new(64, 10).with_hidden(vec![32]).with_dropout(0.1);
+            let config = TrainConfig::new().with_num_epochs(2).with_learning_rate(5e-3);
+            let hooks = Hooks { observers: &mut [observer], checkpoints };
+            fit_with::<B>(&model, TEN, &config, digits().train, None, &device, hooks)
+        };
+        let trained = match self.0 {
+            None => fit(None, &mut Recorder::new()),
+            Some(folder) => {
+                let flag = Arc::new(AtomicBool::new(false));
+                let mut checkpoints =
+                    Checkpoints::create(folder).unwrap().stop_on(Arc::clone(&flag));
+                let first = fit(Some(&mut checkpoints), &mut StopAfter(40, flag));
+                assert!(matches!(first, Err(TrainError::Interrupted { .. })));
+                drop(checkpoints);
+                let mut checkpoints = Checkpoints::resume(folder).unwrap();
+                fit(Some(&mut checkpoints), &mut Recorder::new())
+            }
+        };
+        let tensors = trained.unwrap().model.tensors().into_iter();
+        tensors.flat_map(|(_, data)| data.iter::<f32>().collect::<Vec<_>>()).collect()
+    }
+}
+
+#[test]
+fn every_backend_resumes_a_run() {
+    for name in compiled_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(straight) = run(name, Resume(None)) else { continue };
+        let resumed = run(name, Resume(Some(folder.path()))).expect("as before");
+        let differences = straight.iter().zip(&resumed).map(|(a, b)| (a - b).abs());
+        let largest = differences.fold(0.0, f32::max);
+        eprintln!("{name}: largest difference {largest} after a resumption");
+        match name {
+            BackendName::Flex | BackendName::Ndarray => assert_eq!(resumed, straight, "{name}"),
+            // A GPU may add in another order each time.
+            _ => assert!(largest < 1e-5, "{name}: {largest}"),
+        }
+    }
+}
+
 /// The table of the README.
 fn fruit(name: &str) -> Table {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
@@ -111,9 +180,16 @@ impl Job for TrainFruit {
         let prepared = Prepared::new(table, &settings).unwrap();
         let rows: Vec<usize> = (0..prepared.num_rows()).collect();
         let held_out = Validation::HeldOut;
-        let outcome =
-            train_table::<B>(&prepared, &settings, &rows, held_out, "any", &device, &mut [])
-                .unwrap();
+        let outcome = train_table::<B>(
+            &prepared,
+            &settings,
+            &rows,
+            held_out,
+            "any",
+            &device,
+            Hooks::default(),
+        )
+        .unwrap();
         outcome.classifier.save(&self.0).unwrap();
     }
 }

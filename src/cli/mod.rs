@@ -1,3 +1,4 @@
+mod checkpoints;
 pub(crate) mod completions;
 pub(crate) mod console;
 pub(crate) mod cross_validate;

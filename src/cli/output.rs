@@ -6,7 +6,7 @@ use std::{
 use anyhow::{Context, anyhow, bail};
 use arrow_array::RecordBatch;
 use clap::ValueEnum;
-use kiln::{classifier::write_atomically, data::RowProblem};
+use kiln::{data::RowProblem, store::write_atomically};
 use parquet::arrow::ArrowWriter;
 
 /// The form in which rows are written.

@@ -3,16 +3,17 @@ use std::path::PathBuf;
 use anyhow::Context;
 use kiln::{
     backend::{self, BackendName, Job, TrainBackend},
-    classifier::check_writable,
     data::{Table, TableReader, Trap},
+    store::check_writable,
     tabular::{Prepared, Settings, Validation, train},
-    train::{Evaluation, HistoryFile, Observer, ProgressBar},
+    train::{Checkpoints, Evaluation, HistoryFile, Hooks, Observer, ProgressBar},
 };
 use serde::Serialize;
 
 use super::{
+    checkpoints::{Begun, CheckpointArgs, explain},
     console::{Console, print},
-    options::{Options, ReadArgs, as_usage, read_config},
+    options::{Options, ReadArgs, read_config},
     output::refuse_overwriting,
     report,
 };
@@ -24,9 +25,10 @@ use super::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// CSV, TSV or Parquet, perhaps compressed by gzip or zstd; `-` is stdin
-    file: PathBuf,
+    #[arg(required_unless_present = "resume")]
+    file: Option<PathBuf>,
     /// The model file to write
-    #[arg(short, long, value_name = "MODEL", required_unless_present = "print_config")]
+    #[arg(short, long, value_name = "MODEL", required_unless_present_any = ["print_config", "resume"])]
     output: Option<PathBuf>,
     /// Read options from a TOML file; flags win over it
     #[arg(long, value_name = "FILE")]
@@ -43,30 +45,53 @@ pub(crate) struct Args {
     #[command(flatten)]
     read: ReadArgs,
     #[command(flatten)]
+    checkpoints: CheckpointArgs,
+    #[command(flatten)]
     options: Options,
 }
 
 pub(crate) fn run(args: Args, console: Console) -> anyhow::Result<()> {
-    let mut options = args.options;
+    let Args { mut file, mut output, mut history, backend, mut options, .. } = args;
     if let Some(path) = &args.config {
         options = options.over(read_config(path)?)?;
     }
+    let mut begun_backend = None;
+    let (resumed, begun) = match args.checkpoints.resume(console)? {
+        Some((checkpoints, begun)) => {
+            let Begun { file: of, output: to, history: rows, backend, options: all } = begun;
+            (file, output) = (file.or(Some(of)), output.or(Some(to)));
+            history = history.or(rows);
+            begun_backend = Some(backend.parse()?);
+            options = options.over(all.clone())?;
+            (Some(checkpoints), Some(all))
+        }
+        None => (None, None),
+    };
+    let file = file.expect("clap asks for it");
     let read = options.read_options(&args.read)?;
-    let reader = TableReader::open(&args.file, &read)?;
+    let reader = TableReader::open(&file, &read)?;
     let format = *reader.format();
     let table = Table::from_reader(reader)?;
     let settings = options.resolve(&table)?;
+    let resolved = Options {
+        delimiter: read.delimiter.map(char::from),
+        header: read.header,
+        ..Options::from_settings(&settings, &options)
+    };
     if args.print_config {
         let resolved = Options::from_settings(&settings, &options);
         return Ok(print(&toml::to_string(&resolved)?)?);
     }
-    let output = args.output.expect("clap asks for it");
+    if let Some(begun) = &begun {
+        resolved.check_same(begun)?;
+    }
+    let output = output.expect("clap asks for it");
     // Before the work, whose result would be lost.
     check_writable(&output).with_context(|| format!("cannot write {}", output.display()))?;
-    let others = [Some(&args.file), options.valid.as_ref(), args.history.as_ref()];
+    let others = [Some(&file), options.valid.as_ref(), history.as_ref()];
     refuse_overwriting(&output, others.into_iter().flatten())?;
-    if let Some(history) = &args.history {
-        let inputs = [Some(&args.file), options.valid.as_ref()];
+    if let Some(history) = &history {
+        let inputs = [Some(&file), options.valid.as_ref()];
         refuse_overwriting(history, inputs.into_iter().flatten())?;
     }
     let valid = match &options.valid {
@@ -75,9 +100,11 @@ pub(crate) fn run(args: Args, console: Console) -> anyhow::Result<()> {
     };
     let prepared = Prepared::new(table, &settings)?;
     report::note_table(&prepared, format, console);
-    let backend = args.backend.map_or_else(BackendName::preferred, Ok)?;
-    let history = args.history.map(HistoryFile::create).transpose()?;
-    let job = Train { prepared, settings, valid, output, history, backend, console };
+    let backend = backend.or(begun_backend).map_or_else(BackendName::preferred, Ok)?;
+    let begun = Begun::new(&file, &output, history.as_deref(), backend.as_str(), resolved)?;
+    let checkpoints = args.checkpoints.ready(resumed, &begun)?;
+    let history = history.map(HistoryFile::create).transpose()?;
+    let job = Train { prepared, settings, valid, output, history, checkpoints, backend, console };
     backend::run(Some(backend), job)?
 }
 
@@ -87,6 +114,7 @@ struct Train {
     valid: Option<Table>,
     output: PathBuf,
     history: Option<HistoryFile>,
+    checkpoints: Option<Checkpoints>,
     backend: BackendName,
     console: Console,
 }
@@ -111,9 +139,9 @@ impl Job for Train {
             validation,
             self.backend.as_str(),
             &device,
-            observers,
+            Hooks { observers, checkpoints: self.checkpoints.as_mut() },
         )
-        .map_err(as_usage)?;
+        .map_err(|error| explain(error, self.checkpoints.as_ref().map(Checkpoints::folder)))?;
         outcome.classifier.save(&self.output)?;
 
         let manifest = outcome.classifier.manifest();

@@ -1,6 +1,6 @@
 use kiln_data::{Cells, DataError, folds, stratified_folds};
 use kiln_kernels::TrainBackend;
-use kiln_train::Evaluation;
+use kiln_train::{Evaluation, Hooks};
 
 use super::{
     error::TabularError,
@@ -105,8 +105,15 @@ pub fn cross_validate<B: TrainBackend>(
     for (fold, name) in names.into_iter().enumerate() {
         let (test, rest): (Vec<usize>, Vec<usize>) =
             (0..fold_of.len()).partition(|row| fold_of[*row] as usize == fold);
-        let outcome =
-            train::<B>(prepared, settings, &rest, Validation::HeldOut, backend, device, &mut [])?;
+        let outcome = train::<B>(
+            prepared,
+            settings,
+            &rest,
+            Validation::HeldOut,
+            backend,
+            device,
+            Hooks::default(),
+        )?;
         let dataset = prepared.dataset(&outcome.classifier.manifest().preprocessor)?;
         let evaluation = evaluate_dataset(&outcome.classifier, &dataset.select(&test)?, device)?;
         let result = FoldResult { fold: name, train_rows: outcome.train_rows, evaluation };

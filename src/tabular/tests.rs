@@ -1,7 +1,7 @@
 use burn_autodiff::Autodiff;
 use burn_flex::Flex;
 use kiln_data::{ReadOptions, SchemaOptions, Table, TableReader, TargetKind};
-use kiln_train::Evaluation;
+use kiln_train::{Evaluation, Hooks};
 
 use super::{
     ClassWeights, Folds, Outcome, Prepared, Recipe, Settings, TabularError, Validation,
@@ -54,7 +54,15 @@ fn run(
 ) -> Result<Outcome<Flex>, TabularError> {
     let prepared = Prepared::new(table, settings)?;
     let rows: Vec<usize> = (0..prepared.num_rows()).collect();
-    train::<B>(&prepared, settings, &rows, validation, "flex", &Default::default(), &mut [])
+    train::<B>(
+        &prepared,
+        settings,
+        &rows,
+        validation,
+        "flex",
+        &Default::default(),
+        Hooks::default(),
+    )
 }
 
 #[test]

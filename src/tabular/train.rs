@@ -5,7 +5,7 @@ use kiln_classifier::{Classifier, Manifest, Training, embeddings_of, task_of};
 use kiln_data::{Dataset, Preprocessor, Table, Targets};
 use kiln_kernels::TrainBackend;
 use kiln_model::{LossConfig, MlpConfig, Task};
-use kiln_train::{EpochRecord, Evaluation, Observer, StopReason, TrainConfig, fit, predict};
+use kiln_train::{EpochRecord, Evaluation, Hooks, StopReason, TrainConfig, fit_with, predict};
 
 use super::{
     error::TabularError,
@@ -43,7 +43,8 @@ pub enum Validation<'a> {
 /// Trains a classifier on some of the rows that have a target (`rows`: indices among those).
 ///
 /// Preprocessing is fitted on the training rows alone, after validation rows are held out.
-/// `backend` is its name, for the record.
+/// `backend` is its name, for the record. A run that is resumed goes on with the same rows: what the table
+/// gives is compared with the fingerprint in the checkpoint.
 ///
 /// # Errors
 ///
@@ -55,7 +56,7 @@ pub fn train<B: TrainBackend>(
     validation: Validation<'_>,
     backend: &str,
     device: &B::Device,
-    observers: &mut [&mut dyn Observer],
+    hooks: Hooks<'_, '_>,
 ) -> Result<Outcome<B::InnerBackend>, TabularError> {
     let seed = settings.train.seed;
     let (train_rows, valid_rows) = match (validation, settings.valid_fraction) {
@@ -78,7 +79,7 @@ pub fn train<B: TrainBackend>(
     let network = network(&preprocessor, task, settings);
     let config = TrainConfig { loss: loss.clone(), ..settings.train.clone() };
 
-    let trained = fit::<B>(&network, task, &config, train, valid.clone(), device, observers)?;
+    let trained = fit_with::<B>(&network, task, &config, train, valid.clone(), device, hooks)?;
     let evaluation = match &valid {
         Some(valid) => {
             let predictions = predict(&trained.model, task, &loss, valid, device)?;

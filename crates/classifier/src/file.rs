@@ -1,23 +1,15 @@
 //! Classifiers as safetensors files.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read, Seek};
 use std::path::Path;
 
-use burn::tensor::TensorData;
+use burn::tensor::DType;
 use kiln_kernels::KilnBackend;
 use kiln_model::ModelError;
-use safetensors::{Dtype, SafeTensors};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use kiln_store::{Archive, StoreError, decode, encode, read, write_atomically};
 
-use crate::{Classifier, ClassifierError, FORMAT_VERSION, Manifest, write_atomically};
+use crate::{Classifier, ClassifierError, FORMAT_VERSION, Manifest};
 
-/// As in the safetensors crate.
-const MAX_HEADER: u64 = 100_000_000;
-
-const ENTRIES: [&str; 3] = ["format", "kiln", "kiln_sha256"];
+const FORMAT: &str = "kiln";
 
 impl<B: KilnBackend> Classifier<B> {
     /// Reads a classifier from a file.
@@ -28,22 +20,7 @@ impl<B: KilnBackend> Classifier<B> {
     pub fn load(path: impl AsRef<Path>, device: &B::Device) -> Result<Self, ClassifierError> {
         let path = path.as_ref();
         let name = path.display().to_string();
-        let read = |source| ClassifierError::Read { path: path.to_owned(), source };
-        let mut file = File::open(path).map_err(read)?;
-        let found = file.metadata().map_err(read)?;
-        if found.is_dir() {
-            return Err(read(io::ErrorKind::IsADirectory.into()));
-        }
-        if !found.is_file() {
-            return Err(ClassifierError::not_kiln(&name, "it is not a regular file"));
-        }
-        // So that a large file of something else is not read into memory.
-        let mut start = Vec::new();
-        file.by_ref().take(9).read_to_end(&mut start).map_err(read)?;
-        check_start(&start, found.len(), &name)?;
-        file.rewind().map_err(read)?;
-        let mut bytes = Vec::new();
-        file.take(found.len()).read_to_end(&mut bytes).map_err(read)?;
+        let bytes = read(path).map_err(|error| not_usable(&name, error))?;
         Self::from_bytes(&bytes, &name, device)
     }
 
@@ -61,56 +38,23 @@ impl<B: KilnBackend> Classifier<B> {
         name: &str,
         device: &B::Device,
     ) -> Result<Self, ClassifierError> {
-        check_start(&bytes[..bytes.len().min(9)], bytes.len() as u64, name)?;
-        let unreadable = |error: safetensors::SafeTensorError| {
-            ClassifierError::not_kiln(name, format!("{error}, or the file is cut off"))
-        };
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(unreadable)?;
-        let file = SafeTensors::deserialize(bytes).map_err(unreadable)?;
-        let entry = |key: &str| header.metadata().as_ref()?.get(key);
-        if entry("format").map(String::as_str) != Some("kiln") {
-            let problem = "its metadata does not say `\"format\": \"kiln\"`";
-            return Err(ClassifierError::not_kiln(name, problem));
-        }
-        let (Some(manifest), Some(checksum)) = (entry("kiln"), entry("kiln_sha256")) else {
-            let problem = "its metadata lacks `kiln` or `kiln_sha256`";
-            return Err(ClassifierError::not_kiln(name, problem));
-        };
-        check_version(manifest, name)?;
-        let entries = header.metadata().as_ref().map_or(0, |entries| entries.len());
-        let tensors: BTreeMap<&str, _> = file.iter().collect();
-        let views = tensors.iter().map(|(name, view)| TensorBytes {
-            name,
-            dtype: view.dtype().to_string(),
-            shape: view.shape().to_vec(),
-            bytes: view.data(),
-        });
-        if *checksum != sha256(manifest, views) || entries != ENTRIES.len() {
-            return Err(ClassifierError::Damaged { name: name.to_owned() });
-        }
-
-        let manifest: Manifest = serde_json::from_str(manifest)
+        let Archive { manifest, mut tensors } =
+            decode(bytes, FORMAT, FORMAT_VERSION).map_err(|error| not_usable(name, error))?;
+        let manifest: Manifest = serde_json::from_str(&manifest)
             .map_err(|source| ClassifierError::Manifest { name: name.to_owned(), source })?;
-        let parts = || {
+        let mut parts = || {
             manifest.validate()?;
-            if let Some((name, view)) = tensors.iter().find(|(_, view)| view.dtype() != Dtype::F32)
-            {
-                let (name, found) = ((*name).to_owned(), view.dtype().to_string());
+            if let Some((name, data)) = tensors.iter().find(|(_, data)| data.dtype != DType::F32) {
+                let (name, found) = (name.clone(), format!("{:?}", data.dtype));
                 return Err(ModelError::TensorType { name, found }.into());
             }
             let shapes = manifest.network.tensor_shapes();
             let known: std::collections::HashSet<&str> =
                 shapes.iter().map(|(name, _)| name.as_str()).collect();
-            if let Some(name) = tensors.keys().find(|name| !known.contains(*name)) {
-                return Err(ClassifierError::ExtraTensor { name: (*name).to_owned() });
+            if let Some(name) = tensors.keys().find(|name| !known.contains(name.as_str())) {
+                return Err(ClassifierError::ExtraTensor { name: name.clone() });
             }
-            let tensor = |name: &str| {
-                let view = tensors.get(name)?;
-                let (values, _) = view.data().as_chunks();
-                let values: Vec<f32> = values.iter().map(|v| f32::from_le_bytes(*v)).collect();
-                Some(TensorData::new(values, view.shape().to_vec()))
-            };
-            Ok(manifest.network.from_tensors(tensor, device)?)
+            Ok(manifest.network.from_tensors(|name| tensors.remove(name), device)?)
         };
         let model = parts().map_err(|source| ClassifierError::Parts {
             name: name.to_owned(),
@@ -121,43 +65,10 @@ impl<B: KilnBackend> Classifier<B> {
 
     /// The contents of its file: the same for the same classifier, every time.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let tensors: BTreeMap<String, (Vec<usize>, Vec<u8>)> = self
-            .model()
-            .tensors()
-            .into_iter()
-            .map(|(name, data)| {
-                let bytes = data.iter::<f32>().flat_map(f32::to_le_bytes).collect();
-                (name, (data.shape.to_vec(), bytes))
-            })
-            .collect();
         let manifest = serde_json::to_string(self.manifest()).expect("plain data with text keys");
-        let views = tensors.iter().map(|(name, (shape, bytes))| TensorBytes {
-            name,
-            dtype: Dtype::F32.to_string(),
-            shape: shape.clone(),
-            bytes,
-        });
-        let checksum = sha256(&manifest, views);
-
-        // Not by the safetensors crate, which writes the metadata in the order of a `HashMap`.
-        let values = ["kiln", &manifest, &checksum];
-        let metadata = HeaderEntry::Metadata(ENTRIES.into_iter().zip(values).collect());
-        let mut header = BTreeMap::from([("__metadata__", metadata)]);
-        let mut end = 0;
-        for (name, (shape, bytes)) in &tensors {
-            let start = end;
-            end += bytes.len();
-            let data_offsets = [start, end];
-            header.insert(name, HeaderEntry::Tensor { dtype: "F32", shape, data_offsets });
-        }
-        let mut header = serde_json::to_vec(&header).expect("plain data with text keys");
-        header.resize(header.len().next_multiple_of(8), b' ');
-
-        let mut file = Vec::with_capacity(8 + header.len() + end);
-        file.extend((header.len() as u64).to_le_bytes());
-        file.extend(header);
-        tensors.values().for_each(|(_, bytes)| file.extend(bytes));
-        file
+        let tensors = self.model().tensors().into_iter();
+        let tensors = tensors.map(|(name, data)| (name, data.convert::<f32>())).collect();
+        encode(FORMAT, &manifest, &tensors)
     }
 
     /// Writes its file: all of it, or nothing (see [`write_atomically`]).
@@ -173,72 +84,15 @@ impl<B: KilnBackend> Classifier<B> {
     }
 }
 
-/// The header of a safetensors file.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum HeaderEntry<'a> {
-    Metadata(BTreeMap<&'static str, &'a str>),
-    Tensor { dtype: &'static str, shape: &'a [usize], data_offsets: [usize; 2] },
-}
-
-struct TensorBytes<'a> {
-    name: &'a str,
-    dtype: String,
-    shape: Vec<usize>,
-    bytes: &'a [u8],
-}
-
-/// The checksum of a file, as the crate's documentation defines it.
-fn sha256<'a>(manifest: &str, tensors: impl Iterator<Item = TensorBytes<'a>>) -> String {
-    let mut hash = Sha256::new();
-    let mut field = |bytes: &[u8]| {
-        hash.update((bytes.len() as u64).to_le_bytes());
-        hash.update(bytes);
-    };
-    field(manifest.as_bytes());
-    for TensorBytes { name, dtype, shape, bytes } in tensors {
-        field(name.as_bytes());
-        field(dtype.as_bytes());
-        let dims: Vec<u8> = shape.iter().flat_map(|dim| (*dim as u64).to_le_bytes()).collect();
-        field(&dims);
-        field(bytes);
+fn not_usable(name: &str, error: StoreError) -> ClassifierError {
+    let (path, name) = (name.into(), name.to_owned());
+    match error {
+        StoreError::Read(source) => ClassifierError::Read { path, source },
+        StoreError::Version { found, supported } => {
+            ClassifierError::Version { name, found, supported }
+        }
+        StoreError::Damaged => ClassifierError::Damaged { name },
+        StoreError::Manifest(source) => ClassifierError::Manifest { name, source },
+        error => ClassifierError::not_kiln(&name, error),
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The length of the header, and that it starts as JSON does: most other files fail here.
-fn check_start(start: &[u8], len: u64, name: &str) -> Result<(), ClassifierError> {
-    let not_kiln = |problem: String| Err(ClassifierError::not_kiln(name, problem));
-    let Some((length, rest)) = start.split_first_chunk() else {
-        return not_kiln(format!("it has {len} bytes"));
-    };
-    let header = u64::from_le_bytes(*length);
-    if header > MAX_HEADER || rest.first().is_some_and(|first| *first != b'{') {
-        return not_kiln("it does not start as safetensors files do".to_owned());
-    }
-    if header > len - 8 {
-        return not_kiln(format!(
-            "its header takes {header} bytes, and the file ends after {}: it is cut off",
-            len - 8
-        ));
-    }
-    Ok(())
-}
-
-/// Before all else is read, for of a newer format nothing else is known.
-fn check_version(manifest: &str, name: &str) -> Result<(), ClassifierError> {
-    #[derive(Deserialize)]
-    struct Version {
-        format_version: u64,
-    }
-    let version: Version = serde_json::from_str(manifest)
-        .map_err(|source| ClassifierError::Manifest { name: name.to_owned(), source })?;
-    if version.format_version > u64::from(FORMAT_VERSION) {
-        return Err(ClassifierError::Version {
-            name: name.to_owned(),
-            found: version.format_version,
-            supported: FORMAT_VERSION,
-        });
-    }
-    Ok(())
 }

@@ -65,14 +65,10 @@
 //! |---|---|
 //! | `format` | `kiln` |
 //! | `kiln` | the [`Manifest`], as JSON |
-//! | `kiln_sha256` | SHA-256, in lower-case hexadecimal digits, of the fields below |
+//! | `kiln_sha256` | SHA-256, in lower-case hexadecimal digits, of all that is in the file |
 //!
-//! The fields are the bytes of the entry `kiln`; then, for each tensor in order of the bytes of its
-//! name: the name, the type (`F32`), the shape (each dimension as an unsigned 64-bit number), the
-//! values. Each field is preceded by its length in bytes. All numbers are little-endian.
-//!
-//! The checksum finds damage, not malice: whoever edits the file can write a new one. So loading
-//! checks everything it reads all the same.
+//! [`kiln_store`] says what it is the checksum of. It finds damage, not malice: whoever edits the file can
+//! write a new one. So loading checks everything it reads all the same.
 //!
 //! From Python:
 //!
@@ -86,7 +82,6 @@
 //! print(manifest["task"], weights["output.weight"].shape)
 //! ```
 
-mod atomic;
 mod classifier;
 mod error;
 mod file;
@@ -94,7 +89,6 @@ mod input;
 mod manifest;
 mod prediction;
 
-pub use atomic::{check_writable, write_atomically};
 pub use classifier::Classifier;
 pub use error::ClassifierError;
 pub use input::{Input, Matrix};

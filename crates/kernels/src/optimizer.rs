@@ -61,7 +61,7 @@ pub enum Optimizer {
 
 impl Optimizer {
     /// Numbers that are kept for each parameter, 0 before the first step.
-    pub(crate) fn slots(self) -> usize {
+    pub fn slots(self) -> usize {
         match self {
             Self::Sgd { momentum: 0.0, .. } => 0,
             Self::Sgd { .. } | Self::AdaGrad { .. } | Self::RmsProp { momentum: 0.0, .. } => 1,

@@ -107,6 +107,23 @@ impl Trainer {
         &self.network
     }
 
+    /// What the optimizer keeps of the parameters: for each of its slots ([`Optimizer::slots`]) one number
+    /// for each parameter, in the order of [`kiln_model::MlpConfig::tensor_shapes`].
+    pub fn slots(&mut self) -> Vec<Vec<f32>> {
+        self.state.slots(&self.network)
+    }
+
+    /// Makes it as if `steps` steps had led to the network's present weights and left `slots`: the next step
+    /// is then, bit for bit, the one that would have followed.
+    ///
+    /// # Panics
+    ///
+    /// If the slots are not as many, or not as long, as those of [`Trainer::slots`].
+    pub fn go_on_after(&mut self, steps: usize, slots: &[Vec<f32>]) {
+        self.state.set_slots(&self.network, slots);
+        self.time = steps;
+    }
+
     /// One iteration: forward pass, mean loss (weighted where rows carry weights), backward pass,
     /// update. Returns the mean loss before the update, in nats.
     ///

@@ -54,6 +54,60 @@ impl State {
         }
     }
 
+    /// The numbers of each slot: one for each parameter, tables first, then of each layer the weights and
+    /// the biases.
+    pub(crate) fn slots(&mut self, network: &Network) -> Vec<Vec<f32>> {
+        let all = self.slots;
+        let numbers = |slot: usize| {
+            let tables = self.tables.iter().map(|table| {
+                let len = table.len() / all;
+                table[slot * len..][..len].to_vec()
+            });
+            let mut layers = network.layers.clone();
+            for_each_block(
+                1,
+                &mut layers,
+                &mut self.layers,
+                all,
+                |Block { lines, state, .. }| {
+                    lines.copy_from_slice(&state[slot * lines.len()..][..lines.len()]);
+                },
+            );
+            let tables: Vec<Vec<f32>> = tables.collect();
+            tables.into_iter().chain(layers.iter().flat_map(Panels::unpack)).flatten().collect()
+        };
+        (0..all).map(numbers).collect()
+    }
+
+    /// Takes back what [`State::slots`] has given.
+    pub(crate) fn set_slots(&mut self, network: &Network, slots: &[Vec<f32>]) {
+        let all = self.slots;
+        assert_eq!(slots.len(), all, "as many slots as the optimizer has");
+        for (slot, mut numbers) in slots.iter().map(Vec::as_slice).enumerate() {
+            let mut take = |len| numbers.split_off(..len).expect("a number for each parameter");
+            for table in &mut self.tables {
+                let len = table.len() / all;
+                table[slot * len..][..len].copy_from_slice(take(len));
+            }
+            let panels = |layer: &Panels| {
+                let (inputs, outputs) = (layer.inputs, layer.outputs);
+                let weights = take(inputs * outputs);
+                Panels::new(inputs, outputs, weights, take(outputs))
+            };
+            let mut layers: Vec<Panels> = network.layers.iter().map(panels).collect();
+            assert!(numbers.is_empty(), "a number for each parameter");
+            for_each_block(
+                1,
+                &mut layers,
+                &mut self.layers,
+                all,
+                |Block { lines, state, .. }| {
+                    state[slot * lines.len()..][..lines.len()].copy_from_slice(lines);
+                },
+            );
+        }
+    }
+
     /// One step of the optimizer, from what the shards hold.
     pub(crate) fn update(
         &mut self,

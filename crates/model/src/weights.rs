@@ -17,13 +17,17 @@ use burn_nn::Linear;
 use crate::{Mlp, MlpConfig, ModelError, Normalization, mlp::HiddenLayer, norm::Norm};
 
 impl<B: Backend> Mlp<B> {
-    /// Every tensor that the network's output depends on, as `f32` on the host: the names and shapes
-    /// of [`MlpConfig::tensor_shapes`], in that order. On a backend of another precision, rounded.
+    /// Every tensor that the network's output depends on, on the host: the names and shapes of
+    /// [`MlpConfig::tensor_shapes`], in that order. Their numbers are `f64` on a backend of that precision,
+    /// else `f32`.
     ///
     /// Weights of linear layers are `[inputs, outputs]`, which PyTorch's are transposed.
     pub fn tensors(&self) -> Vec<(String, TensorData)> {
         fn host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> TensorData {
-            tensor.into_data().convert::<f32>()
+            match tensor.into_data() {
+                data if data.dtype == DType::F64 => data,
+                data => data.convert::<f32>(),
+            }
         }
         fn linear<B: Backend>(layer: &Linear<B>, name: &str, to: &mut Vec<(String, TensorData)>) {
             to.push((format!("{name}.weight"), host(layer.weight.val())));
@@ -98,8 +102,8 @@ impl MlpConfig {
     ///
     /// # Errors
     ///
-    /// As [`MlpConfig::validate`]; and for the first tensor that is missing, is not `f32`, has another
-    /// shape, or holds a number that is not finite or a running variance below 0.
+    /// As [`MlpConfig::validate`]; and for the first tensor that is missing, is neither `f32` nor `f64`, has
+    /// another shape, or holds a number that is not finite or a running variance below 0.
     pub fn from_tensors<B: Backend>(
         &self,
         mut tensor: impl FnMut(&str) -> Option<TensorData>,
@@ -161,7 +165,7 @@ impl MlpConfig {
 
 fn check(name: &str, data: &TensorData, expected: Vec<usize>) -> Result<(), ModelError> {
     let name = || name.to_owned();
-    if data.dtype != DType::F32 {
+    if !matches!(data.dtype, DType::F32 | DType::F64) {
         return Err(ModelError::TensorType { name: name(), found: format!("{:?}", data.dtype) });
     }
     let found = data.shape.to_vec();
@@ -169,8 +173,8 @@ fn check(name: &str, data: &TensorData, expected: Vec<usize>) -> Result<(), Mode
         return Err(ModelError::TensorShape { name: name(), found, expected });
     }
     let variance = name().ends_with(".running_var");
-    let wrong = |value: f32| !value.is_finite() || (variance && value < 0.0);
-    match data.iter::<f32>().enumerate().find(|(_, value)| wrong(*value)) {
+    let wrong = |value: f64| !value.is_finite() || (variance && value < 0.0);
+    match data.iter::<f64>().enumerate().find(|(_, value)| wrong(*value)) {
         None => Ok(()),
         Some((index, value)) => Err(ModelError::TensorValue {
             name: name(),
@@ -277,8 +281,8 @@ mod tests {
         let bias = |values: [f32; 2]| Some(TensorData::from(values));
         assert_eq!(message("output.bias", None), "there is no tensor `output.bias`");
         assert_eq!(
-            message("output.bias", Some(TensorData::from([1.0_f64, 2.0]))),
-            "tensor `output.bias` holds F64, expected F32"
+            message("output.bias", Some(TensorData::from([1_i32, 2]))),
+            "tensor `output.bias` holds I32, expected F32"
         );
         assert_eq!(
             message("output.bias", Some(TensorData::from([[1.0_f32, 2.0]]))),

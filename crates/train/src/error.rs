@@ -60,6 +60,90 @@ pub enum TrainError {
         /// The learning rate of that iteration.
         learning_rate: f64,
     },
+    /// A folder can't hold checkpoints.
+    #[error("cannot use the folder {} for checkpoints", folder.display())]
+    CheckpointFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another process has the folder.
+    #[error("another run is using the checkpoints in {}", folder.display())]
+    CheckpointsInUse {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A new run was to write where another run's checkpoints are.
+    #[error(
+        "{} holds the checkpoints of another run, expected a folder without; resume that run, \
+         or choose another folder",
+        folder.display()
+    )]
+    CheckpointsExist {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// There is nothing to go on from.
+    #[error("{} holds no checkpoint{}{damaged}", folder.display(), if damaged.is_empty() { "" } else { " that is intact" })]
+    NoCheckpoint {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong with each that is there.
+        damaged: String,
+    },
+    /// A file is not a checkpoint, or not as it was written.
+    #[error("{}: not a usable checkpoint: {problem}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        problem: String,
+    },
+    /// What decides the result is not what it was when the run began.
+    #[error("the run can't be resumed: `{what}` is {found}, and the run began with {saved}")]
+    ResumeDiffers {
+        /// A field of the network or the config, or which data.
+        what: String,
+        /// What it is now.
+        found: String,
+        /// What it was.
+        saved: String,
+    },
+    /// The run was asked to stop, and can go on from its checkpoint.
+    #[error(
+        "interrupted in epoch {epoch}, after iteration {iteration}; the checkpoint {} holds all of it",
+        checkpoint.display()
+    )]
+    Interrupted {
+        /// Counted from 1.
+        epoch: usize,
+        /// Counted from 1 over the whole run.
+        iteration: usize,
+        /// The file.
+        checkpoint: PathBuf,
+    },
+    /// The run was asked to stop, but its last checkpoint could not be written.
+    #[error(
+        "interrupted in epoch {epoch}, after iteration {iteration}; no checkpoint could be written, \
+         {}",
+        match last {
+            Some(last) => format!("the last one is {}", last.display()),
+            None => "and there is no earlier one".to_owned(),
+        }
+    )]
+    InterruptedUnsaved {
+        /// Counted from 1.
+        epoch: usize,
+        /// Counted from 1 over the whole run.
+        iteration: usize,
+        /// An earlier checkpoint.
+        last: Option<PathBuf>,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// A history file could not be written.
     #[error("cannot write the history to {}", path.display())]
     History {

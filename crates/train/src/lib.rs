@@ -2,7 +2,8 @@
 //!
 //! [`fit`] takes the shape of a network, a task, a [`TrainConfig`] and datasets, and returns a
 //! [`Trained`] network; [`predict`] and [`Evaluation`] say how good it is. Observers listen
-//! meanwhile: a [`ProgressBar`], a [`HistoryFile`], a [`Recorder`], or your own.
+//! meanwhile: a [`ProgressBar`], a [`HistoryFile`], a [`Recorder`], or your own. [`fit_with`]
+//! goes on, bit for bit, where an earlier run was cut off.
 //!
 //! ```
 //! use burn_autodiff::Autodiff;
@@ -39,6 +40,7 @@
 //! # Ok::<(), kiln_train::TrainError>(())
 //! ```
 
+mod checkpoint;
 mod clip;
 mod config;
 mod error;
@@ -54,11 +56,12 @@ mod random;
 mod schedule;
 mod stopping;
 
+pub use checkpoint::{Checkpoints, Every};
 pub use clip::GradientClipping;
 pub use config::{BatchSize, EarlyStopping, Monitor, TrainConfig};
 pub use error::TrainError;
 pub use evaluate::{Evaluation, mistakes};
-pub use fit::{Trained, fit};
+pub use fit::{Hooks, Trained, fit, fit_with};
 pub use metrics::{
     ConfusionMatrix, brier, brier_binary, expected_calibration_error, log_loss, macro_ovr, pr_auc,
     roc_auc, top_k_accuracy,

@@ -221,16 +221,17 @@ fn cosine(from: f64, to: f64, progress: f64) -> f64 {
 }
 
 /// What reduction on plateau remembers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Plateau {
     pub(crate) fraction: f64,
-    best: f64,
+    best: Option<f64>,
     epochs_without: usize,
 }
 
 impl Plateau {
     pub(crate) fn new() -> Self {
-        Self { fraction: 1.0, best: f64::INFINITY, epochs_without: 0 }
+        Self { fraction: 1.0, best: None, epochs_without: 0 }
     }
 
     /// Takes in the loss of an epoch.
@@ -239,8 +240,8 @@ impl Plateau {
         else {
             return;
         };
-        if loss < self.best - min_delta {
-            self.best = loss;
+        if self.best.is_none_or(|best| loss < best - min_delta) {
+            self.best = Some(loss);
             self.epochs_without = 0;
             return;
         }

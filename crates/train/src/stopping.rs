@@ -1,3 +1,5 @@
+use serde::{Deserialize, Serialize};
+
 use crate::config::{EarlyStopping, Monitor};
 
 /// What early stopping remembers: `M` is the model of the best epoch.
@@ -13,9 +15,33 @@ struct Best<M> {
     model: M,
 }
 
+/// The same but for the model, which is kept elsewhere: there is one if there is a best epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StoppingState {
+    pub(crate) best: Option<(usize, f64)>,
+    pub(crate) epochs_without: usize,
+}
+
 impl<M> Stopping<M> {
     pub(crate) fn new(config: EarlyStopping) -> Self {
         Self { config, best: None, epochs_without: 0 }
+    }
+
+    pub(crate) fn save(&self) -> (StoppingState, Option<&M>) {
+        let best = self.best.as_ref();
+        let state = StoppingState {
+            best: best.map(|best| (best.epoch, best.score)),
+            epochs_without: self.epochs_without,
+        };
+        (state, best.map(|best| &best.model))
+    }
+
+    /// What [`Stopping::save`] has given.
+    pub(crate) fn load(config: EarlyStopping, state: StoppingState, model: Option<M>) -> Self {
+        let best = state.best.zip(model);
+        let best = best.map(|((epoch, score), model)| Best { epoch, score, model });
+        Self { config, best, epochs_without: state.epochs_without }
     }
 
     pub(crate) fn monitor(&self) -> Monitor {

@@ -144,6 +144,32 @@ impl Options {
         merged.extend(toml::Table::try_from(self)?);
         Ok(merged.try_into()?)
     }
+
+    /// Whether the result of a run with these options, all filled in, is that of one with `begun`; only
+    /// `epochs` may differ. Data of another file are compared as data.
+    ///
+    /// # Errors
+    ///
+    /// The first option that differs.
+    pub(crate) fn check_same(&self, begun: &Self) -> anyhow::Result<()> {
+        let [found, begun] = [toml::Table::try_from(self)?, toml::Table::try_from(begun)?];
+        let mut keys: Vec<&String> = found.keys().chain(begun.keys()).collect();
+        keys.sort();
+        let text = |options: &toml::Table, key: &str| {
+            options.get(key).map_or_else(|| "not given".to_owned(), toml::Value::to_string)
+        };
+        match keys.into_iter().find(|key| {
+            !["epochs", "valid"].contains(&key.as_str()) && found.get(*key) != begun.get(*key)
+        }) {
+            None => Ok(()),
+            Some(key) => Err(UsageError(format!(
+                "the run can't be resumed: `{key}` is {}, and it began with {}",
+                text(&found, key),
+                text(&begun, key)
+            ))
+            .into()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -35,6 +35,12 @@ pub(crate) fn as_usage(error: TabularError) -> anyhow::Error {
             let hint = "`--valid-fraction` sets the share, and 0 trains without validation rows";
             return anyhow::anyhow!("{error}; {hint}");
         }
+        Train(TrainError::ResumeDiffers { what, found, saved }) => {
+            let what = option_name(what);
+            return anyhow::anyhow!(
+                "the run can't be resumed: `{what}` is {found}, and it began with {saved}"
+            );
+        }
         ClassWeights { .. } => error.to_string(),
         _ => return error.into(),
     };

@@ -1,7 +1,7 @@
 use burn::{
     module::AutodiffModule,
     tensor::{
-        Tensor,
+        Tensor, TensorData,
         backend::{AutodiffBackend, Backend},
     },
 };
@@ -9,18 +9,15 @@ use burn_optim::GradientsParams;
 use kiln_data::{Batch, Batches};
 use kiln_model::{Mlp, weighted_mean};
 
-use super::{Learner, Step, mean};
-use crate::{
-    clip::GradientClipping, config::TrainConfig, objective::Objective, optimizer,
-    random::dropout_rng,
-};
+use super::{BatchLosses, Learner, Step, Tensors, take};
+use crate::{config::TrainConfig, objective::Objective, optimizer, random::dropout_rng};
 
 /// Training by Burn's operations and optimizers, on rows that lie on the device.
 pub(crate) struct BurnLearner<'a, B: AutodiffBackend> {
     /// `None` during a step only.
     model: Option<Mlp<B>>,
+    config: &'a TrainConfig,
     optimizer: Box<dyn optimizer::Step<B>>,
-    clipping: Option<GradientClipping>,
     objective: &'a Objective<B>,
     data: &'a Batches<B>,
     batches: Box<dyn Iterator<Item = Batch<B>> + 'a>,
@@ -29,15 +26,15 @@ pub(crate) struct BurnLearner<'a, B: AutodiffBackend> {
 
 impl<'a, B: AutodiffBackend> BurnLearner<'a, B> {
     pub(crate) fn new(
-        config: &TrainConfig,
+        config: &'a TrainConfig,
         objective: &'a Objective<B>,
         data: &'a Batches<B>,
         start: Mlp<B>,
     ) -> Self {
         Self {
             model: Some(start),
+            config,
             optimizer: config.optimizer.init(),
-            clipping: config.clipping,
             objective,
             data,
             batches: Box::new(std::iter::empty()),
@@ -62,7 +59,7 @@ impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
             weighted_mean(self.objective.forward(logits, batch.targets), batch.weights.clone());
         self.losses.push(loss.clone().inner(), rows, batch.weights.map(Tensor::inner));
         let mut gradients = GradientsParams::from_grads(loss.backward(), &model);
-        if let Some(clipping) = &self.clipping {
+        if let Some(clipping) = &self.config.clipping {
             gradients = clipping.apply(&model, gradients);
         }
         self.model = Some(self.optimizer.step(at.learning_rate, model, gradients));
@@ -70,21 +67,52 @@ impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
     }
 
     fn end_epoch(&mut self) -> (Vec<f64>, f64) {
-        std::mem::replace(&mut self.losses, Losses::new()).read()
+        self.losses.read().take()
     }
 
     fn model(&self) -> Option<Mlp<B::InnerBackend>> {
         self.model.as_ref().map(AutodiffModule::valid)
     }
+
+    fn save(&mut self) -> Tensors {
+        let model = self.model.as_ref().expect("put back after each step");
+        let optimizer = self.optimizer.save(model);
+        let shape = [optimizer.len()];
+        let mut tensors =
+            Tensors::from([("optimizer".to_owned(), TensorData::new(optimizer, shape))]);
+        self.losses.read().save(&mut tensors);
+        tensors
+    }
+
+    fn load(
+        &mut self,
+        _iterations: usize,
+        batches: usize,
+        tensors: &mut Tensors,
+    ) -> Result<(), String> {
+        let len = tensors.get("optimizer").map_or(0, TensorData::num_elements);
+        let saved: Vec<u8> = take(tensors, "optimizer", len)?;
+        let model = self.model.as_ref().expect("put back after each step");
+        let optimizer = self.config.optimizer.init();
+        self.optimizer =
+            optimizer.load(&saved, model, self.data.device()).map_err(|error| error.to_string())?;
+        *self.losses.read() = BatchLosses::load(batches, tensors)?;
+        for _ in 0..batches {
+            self.batches.next();
+        }
+        Ok(())
+    }
 }
 
-/// The losses of an epoch, left on the device until it is over: reading one waits for all that a GPU
-/// has been given to do.
+/// The losses of an epoch, left on the device until they are asked for: reading one waits for all that a
+/// GPU has been given to do.
 struct Losses<B: Backend> {
-    /// The mean loss of each batch and, where rows carry weights, their sum after it.
+    read: BatchLosses,
+    /// Not read yet: the mean loss of each batch and, where rows carry weights, their sum after it.
     numbers: Vec<Tensor<B, 1>>,
     /// Earlier numbers, joined.
     joined: Vec<Tensor<B, 1>>,
+    /// Of each batch that is not read yet.
     rows: Vec<f64>,
     weighted: bool,
 }
@@ -95,7 +123,13 @@ impl<B: Backend> Losses<B> {
     const JOIN: usize = 256;
 
     fn new() -> Self {
-        Self { numbers: Vec::new(), joined: Vec::new(), rows: Vec::new(), weighted: false }
+        Self {
+            read: BatchLosses::default(),
+            numbers: Vec::new(),
+            joined: Vec::new(),
+            rows: Vec::new(),
+            weighted: false,
+        }
     }
 
     fn push(&mut self, loss: Tensor<B, 1>, rows: usize, weights: Option<Tensor<B, 1>>) {
@@ -110,16 +144,24 @@ impl<B: Backend> Losses<B> {
         }
     }
 
-    /// The loss of each batch, and the mean over all rows.
-    fn read(mut self) -> (Vec<f64>, f64) {
+    /// The losses, all of them read.
+    fn read(&mut self) -> &mut BatchLosses {
         self.joined.append(&mut self.numbers);
-        let values: Vec<f64> = Tensor::cat(self.joined, 0).into_data().iter().collect();
-        let (losses, weights): (Vec<f64>, Vec<f64>) = if self.weighted {
-            values.chunks_exact(2).map(|pair| (pair[0], pair[1])).unzip()
+        let rows = std::mem::take(&mut self.rows);
+        if rows.is_empty() {
+            return &mut self.read;
+        }
+        let values = Tensor::cat(std::mem::take(&mut self.joined), 0).into_data();
+        let values: Vec<f64> = values.iter().collect();
+        if self.weighted {
+            for pair in values.chunks_exact(2) {
+                self.read.losses.push(pair[0]);
+                self.read.weights.push(pair[1]);
+            }
         } else {
-            (values, self.rows)
-        };
-        let mean = mean(&losses, &weights);
-        (losses, mean)
+            self.read.losses.extend(values);
+            self.read.weights.extend(rows);
+        }
+        &mut self.read
     }
 }

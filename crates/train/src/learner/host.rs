@@ -1,9 +1,9 @@
-use burn::tensor::backend::Backend;
+use burn::tensor::{TensorData, backend::Backend};
 use kiln_data::{Dataset, permutation};
 use kiln_kernels::{Batch, Clipping, Loss, Network, Trainer, TrainerConfig};
 use kiln_model::{Mlp, MlpConfig, Task};
 
-use super::{Learner, Step, mean};
+use super::{BatchLosses, Learner, Step, Tensors, take};
 use crate::{
     clip::GradientClipping, config::TrainConfig, error::TrainError, objective::kernel_targets,
     random::dropout_rng,
@@ -12,7 +12,9 @@ use crate::{
 /// Training by the kernels, on rows that stay where the dataset has them.
 pub(crate) struct HostLearner<'a, B: Backend> {
     trainer: Trainer,
-    model: &'a MlpConfig,
+    /// Numbers that the optimizer keeps for each parameter.
+    slots: usize,
+    model: MlpConfig,
     data: &'a Dataset,
     batch_size: usize,
     device: &'a B::Device,
@@ -20,9 +22,7 @@ pub(crate) struct HostLearner<'a, B: Backend> {
     order: Vec<u32>,
     /// How many of them have been taken.
     taken: usize,
-    losses: Vec<f64>,
-    /// What each of the losses stands for: rows, or the sum of their weights.
-    weights: Vec<f64>,
+    losses: BatchLosses,
 }
 
 impl<'a, B: Backend> HostLearner<'a, B> {
@@ -33,7 +33,7 @@ impl<'a, B: Backend> HostLearner<'a, B> {
     /// If the loss is out of range.
     pub(crate) fn new(
         network: Network,
-        model: &'a MlpConfig,
+        model: &MlpConfig,
         task: Task,
         config: &TrainConfig,
         data: &'a Dataset,
@@ -56,14 +56,14 @@ impl<'a, B: Backend> HostLearner<'a, B> {
         );
         Ok(Self {
             trainer,
-            model,
+            slots: config.optimizer.kernel().slots(),
+            model: model.clone(),
             data,
             batch_size,
             device,
             order: Vec::new(),
             taken: 0,
-            losses: Vec::new(),
-            weights: Vec::new(),
+            losses: BatchLosses::default(),
         })
     }
 }
@@ -80,8 +80,7 @@ impl<B: Backend> Learner<B> for HostLearner<'_, B> {
             self.order.extend(0..rows as u32);
         }
         self.taken = 0;
-        self.losses.clear();
-        self.weights.clear();
+        self.losses = BatchLosses::default();
     }
 
     fn step(&mut self, at: Step) -> usize {
@@ -91,18 +90,43 @@ impl<B: Backend> Learner<B> for HostLearner<'_, B> {
         let batch = Batch::new(self.data.features(), targets, self.data.weights(), rows);
         let rng = dropout_rng(at.seed, at.iteration);
         let loss = self.trainer.step(&batch, at.learning_rate, &rng);
-        self.losses.push(f64::from(loss));
-        self.weights.push(batch.weight());
+        self.losses.losses.push(f64::from(loss));
+        self.losses.weights.push(batch.weight());
         self.taken += rows.len();
         rows.len()
     }
 
     fn end_epoch(&mut self) -> (Vec<f64>, f64) {
-        let mean = mean(&self.losses, &self.weights);
-        (std::mem::take(&mut self.losses), mean)
+        self.losses.take()
     }
 
     fn model(&self) -> Option<Mlp<B>> {
-        self.trainer.network().to_model(self.model, self.device).ok()
+        self.trainer.network().to_model(&self.model, self.device).ok()
+    }
+
+    fn save(&mut self) -> Tensors {
+        let mut tensors = Tensors::new();
+        for (slot, numbers) in self.trainer.slots().into_iter().enumerate() {
+            let shape = [numbers.len()];
+            tensors.insert(format!("optimizer.{slot}"), TensorData::new(numbers, shape));
+        }
+        self.losses.save(&mut tensors);
+        tensors
+    }
+
+    fn load(
+        &mut self,
+        iterations: usize,
+        batches: usize,
+        tensors: &mut Tensors,
+    ) -> Result<(), String> {
+        let parameters = self.model.num_parameters();
+        let slots =
+            (0..self.slots).map(|slot| take(tensors, &format!("optimizer.{slot}"), parameters));
+        let slots: Vec<Vec<f32>> = slots.collect::<Result<_, _>>()?;
+        self.trainer.go_on_after(iterations, &slots);
+        self.losses = BatchLosses::load(batches, tensors)?;
+        self.taken = self.order.len().min(batches * self.batch_size);
+        Ok(())
     }
 }

@@ -3,10 +3,15 @@
 mod burn;
 mod host;
 
-use ::burn::tensor::backend::Backend;
+use std::collections::BTreeMap;
+
+use ::burn::tensor::{DType, TensorData, backend::Backend};
 use kiln_model::Mlp;
 
 pub(crate) use self::{burn::BurnLearner, host::HostLearner};
+
+/// Tensors by name.
+pub(crate) type Tensors = BTreeMap<String, TensorData>;
 
 /// A network in training.
 pub(crate) trait Learner<B: Backend> {
@@ -23,6 +28,22 @@ pub(crate) trait Learner<B: Backend> {
 
     /// The network as it is now; `None` if a weight is not finite.
     fn model(&self) -> Option<Mlp<B>>;
+
+    /// All but the network and the order of rows that the rest of the run depends on.
+    fn save(&mut self) -> Tensors;
+
+    /// Goes on, after `start_epoch` and with the network as it was, where [`Learner::save`] was called:
+    /// after `iterations` of the run, `batches` of them in this epoch.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit.
+    fn load(
+        &mut self,
+        iterations: usize,
+        batches: usize,
+        tensors: &mut Tensors,
+    ) -> Result<(), String>;
 }
 
 /// Where a run is.
@@ -35,8 +56,45 @@ pub(crate) struct Step {
     pub(crate) learning_rate: f64,
 }
 
-/// The mean of some losses, each of which stands for so much weight.
-fn mean(losses: &[f64], weights: &[f64]) -> f64 {
-    let sum: f64 = losses.iter().zip(weights).map(|(loss, weight)| loss * weight).sum();
-    sum / weights.iter().sum::<f64>()
+/// The losses of an epoch's batches, on the host.
+#[derive(Debug, Default)]
+struct BatchLosses {
+    losses: Vec<f64>,
+    /// What each of them stands for: rows, or the sum of their weights.
+    weights: Vec<f64>,
+}
+
+impl BatchLosses {
+    /// All of them, and the mean.
+    fn take(&mut self) -> (Vec<f64>, f64) {
+        let Self { losses, weights } = std::mem::take(self);
+        let sum: f64 = losses.iter().zip(&weights).map(|(loss, weight)| loss * weight).sum();
+        let mean = sum / weights.iter().sum::<f64>();
+        (losses, mean)
+    }
+
+    fn save(&self, tensors: &mut Tensors) {
+        for (name, values) in [("epoch.losses", &self.losses), ("epoch.weights", &self.weights)] {
+            tensors.insert(name.to_owned(), TensorData::new(values.clone(), [values.len()]));
+        }
+    }
+
+    fn load(batches: usize, tensors: &mut Tensors) -> Result<Self, String> {
+        let mut values = |name| take::<f64>(tensors, name, batches);
+        Ok(Self { losses: values("epoch.losses")?, weights: values("epoch.weights")? })
+    }
+}
+
+/// A tensor of so many numbers.
+fn take<E: ::burn::tensor::Element>(
+    tensors: &mut Tensors,
+    name: &str,
+    len: usize,
+) -> Result<Vec<E>, String> {
+    let data = tensors.remove(name).ok_or_else(|| format!("there is no tensor `{name}`"))?;
+    let (found, dtype): (usize, DType) = (data.num_elements(), data.dtype);
+    match data.into_vec() {
+        Ok(values) if found == len => Ok(values),
+        _ => Err(format!("tensor `{name}` has {found} numbers of {dtype:?}, expected {len}")),
+    }
 }

@@ -1,6 +1,6 @@
 use std::{
     fs::File,
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -13,19 +13,20 @@ use crate::error::TrainError;
 /// Columns: `restart, epoch, iterations, learning_rate, train_loss, valid_loss, valid_accuracy,
 /// best, seconds, rows_per_second`, as in [`EpochRecord`]. Numbers are written so that they read
 /// back exactly; an absent one is empty in CSV and `null` in JSON. Each row is in the file as soon
-/// as its epoch is over.
+/// as its epoch is over; a run that goes on from a checkpoint writes those of its earlier epochs first.
 #[derive(Debug)]
 pub struct HistoryFile {
     path: PathBuf,
     file: File,
     json: bool,
+    begun: bool,
 }
 
 const COLUMNS: &str = "restart,epoch,iterations,learning_rate,train_loss,valid_loss,\
                        valid_accuracy,best,seconds,rows_per_second";
 
 impl HistoryFile {
-    /// Creates the file, or empties it.
+    /// Creates the file. One that is there stays as it is until the first row replaces it.
     ///
     /// # Errors
     ///
@@ -33,29 +34,41 @@ impl HistoryFile {
     pub fn create(path: impl AsRef<Path>) -> Result<Self, TrainError> {
         let path = path.as_ref().to_owned();
         let json = path.extension().is_some_and(|extension| extension == "jsonl");
-        let file = File::create(&path)
-            .map_err(|source| TrainError::History { path: path.clone(), source })?;
-        let mut history = Self { path, file, json };
-        if !json {
-            history.write(COLUMNS.to_owned())?;
-        }
-        Ok(history)
+        let file = File::options().write(true).create(true).truncate(false).open(&path);
+        let file = file.map_err(|source| TrainError::History { path: path.clone(), source })?;
+        Ok(Self { path, file, json, begun: false })
     }
 
-    fn write(&mut self, mut line: String) -> Result<(), TrainError> {
-        line.push('\n');
-        self.file
-            .write_all(line.as_bytes())
+    fn write(&mut self, record: &EpochRecord) -> Result<(), TrainError> {
+        let mut lines = String::new();
+        if !self.begun && !self.json {
+            lines = format!("{COLUMNS}\n");
+        }
+        lines += &if self.json {
+            serde_json::to_string(record).expect("a record of numbers is valid JSON")
+        } else {
+            csv(record)
+        };
+        lines.push('\n');
+        self.try_write(&lines)
             .map_err(|source| TrainError::History { path: self.path.clone(), source })
+    }
+
+    fn try_write(&mut self, lines: &str) -> io::Result<()> {
+        // What is no regular file, a pipe say, has no length.
+        if !self.begun && self.file.metadata()?.is_file() {
+            self.file.set_len(0)?;
+        }
+        self.begun = true;
+        self.file.write_all(lines.as_bytes())
     }
 }
 
 impl Observer for HistoryFile {
     fn observe(&mut self, event: &Event<'_>) -> Result<(), TrainError> {
         match event {
-            Event::Epoch(record) if self.json => self
-                .write(serde_json::to_string(record).expect("a record of numbers is valid JSON")),
-            Event::Epoch(record) => self.write(csv(record)),
+            Event::Resume { records, .. } => records.iter().try_for_each(|row| self.write(row)),
+            Event::Epoch(record) => self.write(record),
             _ => Ok(()),
         }
     }

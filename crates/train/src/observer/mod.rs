@@ -4,6 +4,8 @@ mod history;
 mod progress;
 mod recorder;
 
+use std::{io, path::Path};
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
@@ -34,12 +36,29 @@ impl<O: Observer> Observer for Option<O> {
 
 /// What happens in a run, in this order: `Run`, then for each epoch its `Iteration`s, `Losses`,
 /// `Validation` (with validation rows) and `Epoch`, at last `Stop`. Restarts each begin with a
-/// `Run`.
-#[derive(Debug, Clone, PartialEq)]
+/// `Run`. A run that goes on from a checkpoint tells so right after the first `Run`; `Checkpoint` comes
+/// after any `Iteration` or `Epoch`.
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// A run begins.
     Run(RunInfo),
+    /// The run goes on from a checkpoint.
+    Resume {
+        /// Done so far by this restart, counted from 1.
+        iteration: usize,
+        /// Taken so far by this restart, each once for every epoch.
+        rows: usize,
+        /// The epochs done so far, by all restarts.
+        records: &'a [EpochRecord],
+    },
+    /// A checkpoint was written, or could not be: the run goes on all the same.
+    Checkpoint {
+        /// Its file.
+        path: &'a Path,
+        /// Why it could not be written; earlier ones are still there.
+        failure: Option<&'a io::Error>,
+    },
     /// A step was made; a GPU may still be at it. Its loss comes with `Losses`.
     Iteration {
         /// Counted from 1.
@@ -102,6 +121,7 @@ pub struct RunInfo {
 /// One epoch, one row of the history. The two columns that depend on the clock stand last: without
 /// them, two runs from one seed have equal histories.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EpochRecord {
     /// Counted from 1.
     pub restart: usize,

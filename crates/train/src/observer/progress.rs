@@ -73,6 +73,20 @@ impl Observer for ProgressBar {
                     .with_style(style)
                     .with_finish(ProgressFinish::AndClear);
             }
+            Event::Resume { iteration, rows, records } => {
+                self.bar.set_position(*rows as u64);
+                self.bar.reset_eta();
+                let epochs = records.iter().filter(|record| record.iterations <= *iteration);
+                self.line(format!(
+                    "going on after iteration {iteration}, {} epochs done",
+                    epochs.count()
+                ));
+            }
+            Event::Checkpoint { failure: None, .. } => {}
+            Event::Checkpoint { path, failure: Some(failure) } => self.line(format!(
+                "warning: cannot write the checkpoint {}: {failure}; training goes on",
+                path.display()
+            )),
             Event::Iteration { rows, .. } => self.bar.inc(*rows as u64),
             Event::Epoch(record) => {
                 if self.epoch_lines {

@@ -1,7 +1,7 @@
 use super::{EpochRecord, Event, Observer, RunInfo, StopReason};
 use crate::error::TrainError;
 
-/// Keeps everything in memory.
+/// Keeps everything in memory; of what was before a checkpoint, the epochs only.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Recorder {
     /// One per restart.
@@ -36,7 +36,8 @@ impl Observer for Recorder {
             Event::Losses { losses, .. } => self.losses.extend_from_slice(losses),
             Event::Epoch(record) => self.epochs.push((*record).clone()),
             Event::Stop { reason, .. } => self.stops.push(*reason),
-            Event::Validation { .. } => {}
+            Event::Resume { records, .. } => self.epochs.extend_from_slice(records),
+            Event::Validation { .. } | Event::Checkpoint { .. } => {}
         }
         Ok(())
     }

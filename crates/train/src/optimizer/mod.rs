@@ -1,3 +1,5 @@
+mod record;
+
 use std::str::FromStr;
 
 use burn::tensor::backend::AutodiffBackend;
@@ -9,6 +11,7 @@ use kiln_model::Mlp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{TrainError, check};
+pub(crate) use record::RecordError;
 
 /// How a gradient becomes a change of the weights. The updates are Burn's.
 ///
@@ -340,11 +343,35 @@ impl FromStr for OptimizerConfig {
 /// Burn's `Optimizer`, made safe for `dyn`: each of its optimizers is a type of its own.
 pub(crate) trait Step<B: AutodiffBackend> {
     fn step(&mut self, learning_rate: f64, model: Mlp<B>, gradients: GradientsParams) -> Mlp<B>;
+
+    /// What it keeps of the parameters of `model`.
+    fn save(&self, model: &Mlp<B>) -> Vec<u8>;
+
+    /// The optimizer with what [`Step::save`] has given; `model` has the same network.
+    fn load(
+        self: Box<Self>,
+        saved: &[u8],
+        model: &Mlp<B>,
+        device: &B::Device,
+    ) -> Result<Box<dyn Step<B>>, RecordError>;
 }
 
-impl<B: AutodiffBackend, O: Optimizer<Mlp<B>, B>> Step<B> for O {
+impl<B: AutodiffBackend, O: Optimizer<Mlp<B>, B> + 'static> Step<B> for O {
     fn step(&mut self, learning_rate: f64, model: Mlp<B>, gradients: GradientsParams) -> Mlp<B> {
         Optimizer::step(self, learning_rate, model, gradients)
+    }
+
+    fn save(&self, model: &Mlp<B>) -> Vec<u8> {
+        record::to_bytes(self.to_record(), model)
+    }
+
+    fn load(
+        self: Box<Self>,
+        saved: &[u8],
+        model: &Mlp<B>,
+        device: &B::Device,
+    ) -> Result<Box<dyn Step<B>>, RecordError> {
+        Ok(Box::new(self.load_record(record::from_bytes(saved, model, device)?)))
     }
 }
 
@@ -412,7 +439,7 @@ mod tests {
     #[test]
     fn every_update_is_that_of_pytorch() {
         let reference: Reference =
-            serde_json::from_str(include_str!("../tests/reference/optimizers.json")).unwrap();
+            serde_json::from_str(include_str!("../../tests/reference/optimizers.json")).unwrap();
         let decay = 0.05;
         let mut adam_decay = OptimizerConfig::adam();
         if let OptimizerConfig::Adam { weight_decay, .. } = &mut adam_decay {

@@ -1,0 +1,175 @@
+mod data;
+mod restart;
+mod run;
+
+use burn::tensor::{Element, backend::Backend};
+use kiln_data::Dataset;
+use kiln_kernels::{KilnBackend, TrainBackend};
+use kiln_model::{Mlp, MlpConfig, Normalization, Task};
+
+use self::{
+    data::{TrainRows, Validation},
+    run::Run,
+};
+use crate::{
+    checkpoint::{Checkpoints, Fingerprint, Identity},
+    config::{BatchSize, TrainConfig},
+    error::TrainError,
+    objective::check_dataset,
+    observer::{EpochRecord, Observer, StopReason},
+    predict::check_head,
+};
+
+/// A trained network and how it came about.
+#[derive(Debug, Clone)]
+pub struct Trained<B: Backend> {
+    /// With the weights of `kept_epoch`, on the backend without gradients.
+    pub model: Mlp<B>,
+    /// What the network was made from; its `seed` is that of the restart that won.
+    pub config: MlpConfig,
+    /// One record per epoch of the restart that won.
+    pub history: Vec<EpochRecord>,
+    /// The epoch whose weights these are, counted from 1.
+    pub kept_epoch: usize,
+    /// Why training ended.
+    pub stop: StopReason,
+}
+
+/// Trains a network.
+///
+/// On a CPU backend of `f32` Kiln's kernels ([`kiln_kernels`]) do the work, unless the network has
+/// normalization; else Burn's operations do, and the datasets go to the device once. An iteration
+/// takes one batch: forward pass, mean loss (weighted where rows carry weights), backward pass,
+/// update. Losses stay on the device until the epoch is over. The seed of `config` decides initial
+/// weights, order of rows and dropout, in place of the one in `model`.
+///
+/// Validation rows choose, where the config asks for it: when to stop and which epoch to keep (early
+/// stopping), the learning rate (reduction on plateau), and which restart wins. Else they are
+/// reported only. Observers hear of every event, in their order.
+///
+/// # Errors
+///
+/// * A config out of its range; network, task and data that do not fit together; a batch of one row
+///   with batch normalization.
+/// * [`TrainError::NoValidation`]: early stopping or restarts without validation rows.
+/// * [`TrainError::Diverged`]: the loss is NaN or infinite; with restarts, in all of them.
+/// * What an observer returned.
+pub fn fit<B: TrainBackend>(
+    model: &MlpConfig,
+    task: Task,
+    config: &TrainConfig,
+    train: Dataset,
+    valid: Option<Dataset>,
+    device: &B::Device,
+    observers: &mut [&mut dyn Observer],
+) -> Result<Trained<B::InnerBackend>, TrainError> {
+    let hooks = Hooks { observers, checkpoints: None };
+    fit_with::<B>(model, task, config, train, valid, device, hooks)
+}
+
+/// What accompanies a run.
+#[derive(Default)]
+pub struct Hooks<'a, 'b> {
+    /// They hear of every event.
+    pub observers: &'a mut [&'b mut dyn Observer],
+    /// They are kept, and the run goes on from the newest.
+    pub checkpoints: Option<&'a mut Checkpoints>,
+}
+
+/// Trains a network as [`fit`] does, with checkpoints.
+///
+/// With [`Checkpoints::resume`] the run goes on where its newest intact checkpoint was written. On the CPU
+/// it then ends, bit for bit, with the weights and the history (but for its clock) that it would have ended
+/// with had it never been cut off. Everything that decides the result must be what it was: the data, the
+/// network, the config, and what computes, which is Kiln's kernels or a backend. Only `num_epochs` may
+/// grow, if there are no restarts: the run is then the longer one from the start, unless its schedule asks
+/// how many epochs there are.
+///
+/// A checkpoint that can't be written is told to the observers, and the run goes on; only the first one of
+/// a new run must be written.
+///
+/// # Errors
+///
+/// As [`fit`], and:
+///
+/// * [`TrainError::ResumeDiffers`]: something is not what it was.
+/// * [`TrainError::Checkpoint`]: the checkpoint is not one of such a run.
+/// * [`TrainError::CheckpointFolder`]: the first checkpoint can't be written.
+/// * [`TrainError::Interrupted`] or [`TrainError::InterruptedUnsaved`]: the run was asked to stop.
+pub fn fit_with<B: TrainBackend>(
+    model: &MlpConfig,
+    task: Task,
+    config: &TrainConfig,
+    train: Dataset,
+    valid: Option<Dataset>,
+    device: &B::Device,
+    hooks: Hooks<'_, '_>,
+) -> Result<Trained<B::InnerBackend>, TrainError> {
+    let Hooks { observers, checkpoints } = hooks;
+    check_run(model, task, config, &train, valid.as_ref())?;
+    // The kernels have no normalization, and number rows by 32 bits.
+    let host = B::InnerBackend::HOST
+        && model.normalization == Normalization::None
+        && u32::try_from(train.rows()).is_ok();
+    let checkpoints = checkpoints.map(|checkpoints| {
+        let engine = if host {
+            "kiln-kernels".to_owned()
+        } else {
+            let number = <B::FloatElem as Element>::dtype();
+            format!("{}, {number:?}", B::InnerBackend::name(device))
+        };
+        let identity = Identity {
+            engine,
+            task,
+            network: model.clone().with_seed(config.seed),
+            config: config.clone(),
+            train: Fingerprint::of(&train),
+            valid: valid.as_ref().map(Fingerprint::of),
+        };
+        (checkpoints, identity)
+    });
+    let valid = match valid {
+        Some(valid) => {
+            Some(Validation::<B::InnerBackend>::new(host, task, &config.loss, valid, device)?)
+        }
+        None => None,
+    };
+    let rows = train.rows();
+    let train = TrainRows::<B>::new(host, task, config, train, device)?;
+    let run = Run { model: model.clone(), task, config, rows, train, valid, device };
+    if host {
+        // In the pool, where the kernels' work is divided: from outside, each step would wake two threads
+        // of it instead of one, twice.
+        rayon::scope(|_| run.best_restart(observers, checkpoints))
+    } else {
+        run.best_restart(observers, checkpoints)
+    }
+}
+
+fn check_run(
+    model: &MlpConfig,
+    task: Task,
+    config: &TrainConfig,
+    train: &Dataset,
+    valid: Option<&Dataset>,
+) -> Result<(), TrainError> {
+    config.validate()?;
+    model.validate()?;
+    check_head(task, model.d_output)?;
+    for dataset in std::iter::once(train).chain(valid) {
+        check_dataset(task, model.d_input, dataset)?;
+    }
+    if valid.is_none() {
+        if config.early_stopping.is_some() {
+            return Err(TrainError::NoValidation { field: "early_stopping" });
+        }
+        if config.restarts > 1 {
+            return Err(TrainError::NoValidation { field: "restarts" });
+        }
+    }
+    if config.batch_size == BatchSize::Rows(1) && model.normalization == Normalization::Batch {
+        let expected = "at least 2 with batch normalization";
+        return Err(TrainError::field("batch_size", 1, expected));
+    }
+    Ok(())
+}

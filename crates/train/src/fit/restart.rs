@@ -1,0 +1,372 @@
+use std::{io, time::Instant};
+
+use burn::tensor::{TensorData, backend::AutodiffBackend};
+use kiln_model::{Mlp, MlpConfig};
+
+use super::run::{Ended, Log, Run};
+use crate::{
+    checkpoint::{Place, Saved, Winner},
+    config::Monitor,
+    error::TrainError,
+    learner::{Learner, Step, Tensors},
+    observer::{EpochRecord, Event, RunInfo, StopReason},
+    random::restart_seed,
+    schedule::{Plateau, Position},
+    stopping::Stopping,
+};
+
+/// One run from its own seed.
+pub(super) struct Restart<'a, B: AutodiffBackend> {
+    run: &'a Run<'a, B>,
+    /// Counted from 0.
+    restart: usize,
+    seed: u64,
+    model: MlpConfig,
+    learner: Box<dyn Learner<B::InnerBackend> + 'a>,
+    plateau: Plateau,
+    stopping: Option<Stopping<Mlp<B::InnerBackend>>>,
+    /// Done so far.
+    iteration: usize,
+    clock: Clock,
+    /// What the learner is to go on with in the epoch that was cut off.
+    saved: Option<Tensors>,
+}
+
+impl<'a, B: AutodiffBackend> Restart<'a, B> {
+    /// From its start, or from where it was saved.
+    pub(super) fn new(
+        run: &'a Run<'a, B>,
+        restart: usize,
+        saved: Option<Saved>,
+        log: &mut Log<'_, '_, B::InnerBackend>,
+    ) -> Result<Self, TrainError> {
+        let config = run.config;
+        let model = run.model_config(restart);
+        let seed = restart_seed(config.seed, restart);
+        let mut this = match saved {
+            None => Self {
+                run,
+                restart,
+                seed,
+                learner: run.learner(&model, None)?,
+                model,
+                plateau: Plateau::new(),
+                stopping: config.early_stopping.map(Stopping::new),
+                iteration: 0,
+                clock: Clock::default(),
+                saved: None,
+            },
+            Some(mut saved) => {
+                let unusable = |problem: String| log.unusable(problem);
+                let network = saved.take("network.");
+                let learner =
+                    run.learner(&model, Some(network)).map_err(|e| unusable(e.to_string()))?;
+                let place = &saved.manifest.place;
+                let (iteration, plateau) = (place.iteration, place.plateau);
+                let clock = Clock { seconds: place.seconds, ..Clock::default() };
+                let state = config.early_stopping.zip(place.stopping);
+                let stopping = match state {
+                    None => None,
+                    Some((config, state)) => {
+                        let best = match state.best {
+                            Some(_) => {
+                                Some(run.network(&model, saved.take("best.")).map_err(unusable)?)
+                            }
+                            None => None,
+                        };
+                        Some(Stopping::load(config, state, best))
+                    }
+                };
+                let saved = Some(saved.tensors);
+                Self {
+                    run,
+                    restart,
+                    seed,
+                    learner,
+                    model,
+                    plateau,
+                    stopping,
+                    iteration,
+                    clock,
+                    saved,
+                }
+            }
+        };
+        this.begin(log)?;
+        Ok(this)
+    }
+
+    fn begin(&mut self, log: &mut Log<'_, '_, B::InnerBackend>) -> Result<(), TrainError> {
+        let (run, config) = (self.run, self.run.config);
+        log.tell(&Event::Run(RunInfo {
+            restart: self.restart + 1,
+            restarts: config.restarts,
+            seed: self.seed,
+            rows: run.rows,
+            valid_rows: run.valid.as_ref().map_or(0, |valid| valid.rows()),
+            parameters: self.model.num_parameters(),
+            num_epochs: config.num_epochs,
+            iterations_per_epoch: run.iterations_per_epoch(),
+        }))?;
+        if self.saved.is_some() {
+            let records = log.records.clone();
+            let batch_size = config.batch_size.rows_of(run.rows);
+            let [epochs, batches] = self.place_in_epochs();
+            let rows = epochs * run.rows + run.rows.min(batches * batch_size);
+            let resume = Event::Resume { iteration: self.iteration, rows, records: &records };
+            return log.tell(&resume);
+        }
+        if self.restart > 0 {
+            return Ok(());
+        }
+        // The first shows that there can be others, and that the run can be resumed from then on.
+        match self.checkpoint(log)? {
+            Some(Err(source)) => Err(TrainError::CheckpointFolder {
+                folder: log
+                    .checkpoints
+                    .as_ref()
+                    .map(|(to, _)| to.folder().to_owned())
+                    .unwrap_or_default(),
+                source,
+            }),
+            Some(Ok(())) | None => Ok(()),
+        }
+    }
+
+    /// Whole epochs, and iterations of the next one.
+    fn place_in_epochs(&self) -> [usize; 2] {
+        let per_epoch = self.run.iterations_per_epoch();
+        [self.iteration / per_epoch, self.iteration % per_epoch]
+    }
+
+    /// All epochs, or as many as early stopping lets it have.
+    pub(super) fn train(
+        mut self,
+        log: &mut Log<'_, '_, B::InnerBackend>,
+    ) -> Result<Ended<B::InnerBackend>, TrainError> {
+        let stop = loop {
+            if self.stopping.as_ref().is_some_and(Stopping::is_over) {
+                break StopReason::Patience;
+            }
+            if log.records_of(self.restart).count() == self.run.config.num_epochs {
+                break StopReason::Epochs;
+            }
+            self.epoch(log)?;
+        };
+        let last = log.records_of(self.restart).last().expect("there was at least one epoch");
+        let (kept, model) = match self.stopping {
+            Some(stopping) => stopping.into_best().expect("there was at least one epoch"),
+            None => {
+                let model = self.learner.model().ok_or(TrainError::Diverged {
+                    which: "training",
+                    loss: f64::NAN,
+                    iteration: self.iteration,
+                    epoch: last.epoch,
+                    learning_rate: last.learning_rate,
+                })?;
+                (last.epoch - 1, model)
+            }
+        };
+        let how = Winner { restart: self.restart, kept_epoch: kept + 1, stop };
+        log.tell(&Event::Stop { reason: stop, kept_epoch: how.kept_epoch })?;
+        Ok(Ended { how, model })
+    }
+
+    fn epoch(&mut self, log: &mut Log<'_, '_, B::InnerBackend>) -> Result<(), TrainError> {
+        let (run, config) = (self.run, self.run.config);
+        let iterations_per_epoch = run.iterations_per_epoch();
+        let [epoch, first] = self.place_in_epochs();
+        let first_iteration = self.iteration - first;
+        let plateau = self.plateau;
+        let learning_rate = |iteration| {
+            let iterations = iterations_per_epoch * config.num_epochs;
+            let at = Position { iteration, epoch, iterations };
+            config.learning_rate * config.schedule.fraction(at, &plateau)
+        };
+        self.learner.start_epoch(self.seed, epoch);
+        if let Some(mut tensors) = self.saved.take() {
+            self.learner
+                .load(self.iteration, first, &mut tensors)
+                .map_err(|problem| log.unusable(problem))?;
+        }
+        self.clock.start();
+        for batch in first..iterations_per_epoch {
+            let learning_rate = learning_rate(self.iteration);
+            let (seed, iteration) = (self.seed, self.iteration);
+            let rows = self.learner.step(Step { seed, iteration, learning_rate });
+            self.iteration += 1;
+            let iteration = self.iteration;
+            log.tell(&Event::Iteration { epoch: epoch + 1, iteration, rows, learning_rate })?;
+            if batch + 1 < iterations_per_epoch {
+                self.pause(log, None)?;
+            }
+        }
+        let (losses, train_loss) = self.learner.end_epoch();
+        let seconds = self.clock.end();
+        let diverged = |which, loss, index: usize| TrainError::Diverged {
+            which,
+            loss,
+            iteration: first_iteration + index + 1,
+            epoch: epoch + 1,
+            learning_rate: learning_rate(first_iteration + index),
+        };
+        if let Some(index) = losses.iter().position(|loss| !loss.is_finite()) {
+            return Err(diverged("training", losses[index], index));
+        }
+        log.tell(&Event::Losses { first_iteration: first_iteration + 1, losses: &losses })?;
+
+        let not_finite = || diverged("training", f64::NAN, losses.len() - 1);
+        let validated = match &run.valid {
+            Some(valid) => {
+                let model = self.learner.model().ok_or_else(not_finite)?;
+                Some((valid.score(&model, run.task), model))
+            }
+            None => None,
+        };
+        let score = validated.as_ref().map(|(score, _)| *score);
+        if let Some((loss, accuracy)) = score {
+            if !loss.is_finite() {
+                return Err(diverged("validation", loss, losses.len() - 1));
+            }
+            log.tell(&Event::Validation { epoch: epoch + 1, loss, accuracy })?;
+        }
+        self.plateau.observe(&config.schedule, score.map_or(train_loss, |(loss, _)| loss));
+        let best = match (&mut self.stopping, validated) {
+            (Some(stopping), Some(((loss, accuracy), model))) => {
+                let score = match stopping.monitor() {
+                    Monitor::Loss => loss,
+                    Monitor::Accuracy => -accuracy,
+                };
+                stopping.observe(epoch, score, || model)
+            }
+            _ => true,
+        };
+        let record = EpochRecord {
+            restart: self.restart + 1,
+            epoch: epoch + 1,
+            iterations: self.iteration,
+            learning_rate: learning_rate(self.iteration - 1),
+            train_loss,
+            valid_loss: score.map(|(loss, _)| loss),
+            valid_accuracy: score.map(|(_, accuracy)| accuracy),
+            best,
+            seconds,
+            // A coarse clock may not have moved.
+            rows_per_second: run.rows as f64 / seconds.max(1e-9),
+        };
+        log.tell(&Event::Epoch(&record))?;
+        log.records.push(record);
+        self.pause(log, Some(epoch + 1))
+    }
+
+    /// Between two iterations: writes a checkpoint if it is time, and ends the run if that was asked for.
+    /// `epochs`: how many are done, at the end of one.
+    fn pause(
+        &mut self,
+        log: &mut Log<'_, '_, B::InnerBackend>,
+        epochs: Option<usize>,
+    ) -> Result<(), TrainError> {
+        let Some((checkpoints, _)) = &log.checkpoints else { return Ok(()) };
+        let config = self.run.config;
+        let over = epochs.is_some_and(|epochs| {
+            epochs == config.num_epochs || self.stopping.as_ref().is_some_and(Stopping::is_over)
+        });
+        let stop_asked = checkpoints.is_stop_asked();
+        if !(over || stop_asked || checkpoints.is_due(self.iteration, epochs)) {
+            return Ok(());
+        }
+        let written = self.checkpoint(log)?;
+        if !stop_asked || (over && self.restart + 1 == config.restarts) {
+            return Ok(());
+        }
+        let [epoch, batches] = self.place_in_epochs();
+        let epoch = if batches == 0 { epoch } else { epoch + 1 };
+        let iteration = self.iteration;
+        let last = log.checkpoints.as_ref().and_then(|(checkpoints, _)| checkpoints.last_written());
+        Err(match (written, last) {
+            (Some(Ok(())), Some(checkpoint)) => {
+                TrainError::Interrupted { epoch, iteration, checkpoint }
+            }
+            (Some(Err(source)), last) => {
+                TrainError::InterruptedUnsaved { epoch, iteration, last, source }
+            }
+            _ => unreachable!("a checkpoint was written, or it was not"),
+        })
+    }
+
+    /// Writes a checkpoint, if there are to be any, and tells of it.
+    fn checkpoint(
+        &mut self,
+        log: &mut Log<'_, '_, B::InnerBackend>,
+    ) -> Result<Option<io::Result<()>>, TrainError> {
+        let Some((_, identity)) = &log.checkpoints else { return Ok(None) };
+        self.clock.pause();
+        let (identity, place) = (identity.clone(), self.place(log));
+        let tensors = self.tensors(log);
+        let Some((checkpoints, _)) = &mut log.checkpoints else { return Ok(None) };
+        let path = checkpoints.path(&place);
+        let written = match tensors {
+            Some(tensors) => checkpoints.write(Saved::new(identity, place, tensors)),
+            // The end of the epoch will tell so.
+            None => Err(io::Error::other("a weight is no longer a finite number")),
+        };
+        log.tell(&Event::Checkpoint { path: &path, failure: written.as_ref().err() })?;
+        self.clock.start();
+        Ok(Some(written))
+    }
+
+    fn place(&self, log: &Log<'_, '_, B::InnerBackend>) -> Place {
+        Place {
+            restart: self.restart,
+            iteration: self.iteration,
+            seconds: self.clock.seconds,
+            plateau: self.plateau,
+            stopping: self.stopping.as_ref().map(|stopping| stopping.save().0),
+            records: log.records.clone(),
+            winner: log.best.as_ref().map(|best| best.how),
+        }
+    }
+
+    /// The weights and all else; `None` if a weight is not finite.
+    fn tensors(&mut self, log: &Log<'_, '_, B::InnerBackend>) -> Option<Tensors> {
+        let best = self.stopping.as_ref().and_then(|stopping| stopping.save().1);
+        let winner = log.best.as_ref().map(|best| &best.model);
+        let network = self.learner.model()?;
+        let mut tensors = Tensors::new();
+        for (prefix, model) in [("network", Some(&network)), ("best", best), ("winner", winner)] {
+            let named = model.map_or_else(Vec::new, Mlp::tensors);
+            tensors
+                .extend(named.into_iter().map(|(name, data)| (format!("{prefix}.{name}"), data)));
+        }
+        let is_finite = |data: &TensorData| data.iter::<f64>().all(f64::is_finite);
+        if !tensors.values().all(is_finite) {
+            return None;
+        }
+        tensors.extend(self.learner.save());
+        Some(tensors)
+    }
+}
+
+/// The training time of an epoch.
+#[derive(Debug, Default)]
+struct Clock {
+    seconds: f64,
+    running: Option<Instant>,
+}
+
+impl Clock {
+    fn start(&mut self) {
+        self.running = Some(Instant::now());
+    }
+
+    fn pause(&mut self) {
+        let started = self.running.take();
+        self.seconds += started.map_or(0.0, |started| started.elapsed().as_secs_f64());
+    }
+
+    /// The seconds of the epoch, after which the next may start.
+    fn end(&mut self) -> f64 {
+        self.pause();
+        std::mem::take(&mut self.seconds)
+    }
+}

@@ -1,0 +1,164 @@
+use std::{
+    path::{Path, PathBuf, absolute},
+    str::FromStr,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use anyhow::Context;
+use kiln::{
+    tabular::TabularError,
+    train::{Checkpoints, Every, TrainError},
+};
+use serde::{Deserialize, Serialize};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use super::{
+    console::Console,
+    options::{Options, as_usage},
+};
+
+/// Where and when checkpoints are kept.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Checkpoints")]
+pub(crate) struct CheckpointArgs {
+    /// Keep checkpoints in this folder: a run that was cut off goes on from there
+    #[arg(long, value_name = "DIR")]
+    checkpoint_dir: Option<PathBuf>,
+    /// How often, beside the start and the end: `30s`, `5epochs` or `1000iterations` [default: 30s]
+    #[arg(long, value_name = "INTERVAL")]
+    checkpoint_every: Option<Interval>,
+    /// How many of the newest stay, beside the one with the lowest validation loss [default: 2]
+    #[arg(long, value_name = "COUNT")]
+    checkpoint_keep: Option<usize>,
+    /// Go on with the run whose checkpoints are in this folder
+    ///
+    /// Its file and its options hold, and need not be given again. None that changes the result may
+    /// differ, but that `--epochs` may grow. The model is then the one that the run would have given had
+    /// it not been cut off
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["checkpoint_dir", "config", "print_config"])]
+    resume: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Interval(Every);
+
+impl FromStr for Interval {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+        let number: Option<u32> = text[..text.len() - unit.len()].parse().ok();
+        let number = number.filter(|number| *number > 0);
+        match (number, unit.trim()) {
+            (Some(n), "s" | "seconds") => Ok(Self(Every::Time(Duration::from_secs(n.into())))),
+            (Some(n), "epochs" | "epoch") => Ok(Self(Every::Epochs(n as usize))),
+            (Some(n), "iterations" | "iteration") => Ok(Self(Every::Iterations(n as usize))),
+            _ => Err("expected a number above 0 and `s`, `epochs` or `iterations`: 30s".to_owned()),
+        }
+    }
+}
+
+/// What a run was asked to do, kept in each of its checkpoints.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Begun {
+    pub(crate) file: PathBuf,
+    pub(crate) output: PathBuf,
+    pub(crate) history: Option<PathBuf>,
+    pub(crate) backend: String,
+    /// Every default filled in.
+    pub(crate) options: Options,
+}
+
+impl Begun {
+    /// With paths that mean the same in any folder.
+    pub(crate) fn new(
+        file: &Path,
+        output: &Path,
+        history: Option<&Path>,
+        backend: &str,
+        mut options: Options,
+    ) -> anyhow::Result<Self> {
+        let whole = |path: &Path| match path.to_str() {
+            Some("-") => Ok(path.to_owned()),
+            Some(_) => absolute(path).with_context(|| format!("cannot find {}", path.display())),
+            None => {
+                anyhow::bail!("{} is no Unicode text, which checkpoints ask for", path.display())
+            }
+        };
+        options.valid = options.valid.as_deref().map(whole).transpose()?;
+        Ok(Self {
+            file: whole(file)?,
+            output: whole(output)?,
+            history: history.map(whole).transpose()?,
+            backend: backend.to_owned(),
+            options,
+        })
+    }
+}
+
+impl CheckpointArgs {
+    /// Takes the folder of the run that is to go on, and says what it was asked to do.
+    pub(crate) fn resume(&self, console: Console) -> anyhow::Result<Option<(Checkpoints, Begun)>> {
+        let Some(folder) = &self.resume else { return Ok(None) };
+        let checkpoints = Checkpoints::resume(folder)?;
+        let Some(from) = checkpoints.resumed_from() else { return Ok(None) };
+        for damaged in checkpoints.damaged() {
+            console.warn(format_args!("{damaged}; going on from {}", from.display()));
+        }
+        let begun = Begun::deserialize(checkpoints.context())
+            .with_context(|| format!("{}: not a checkpoint of `kiln train`", from.display()))?;
+        Ok(Some((checkpoints, begun)))
+    }
+
+    /// The checkpoints of the run, if there are to be any, ready to be written.
+    ///
+    /// SIGINT and SIGTERM then end the run after the iteration that it is at, and a second one at once.
+    pub(crate) fn ready(
+        &self,
+        resumed: Option<Checkpoints>,
+        begun: &Begun,
+    ) -> anyhow::Result<Option<Checkpoints>> {
+        let mut checkpoints = match (resumed, &self.checkpoint_dir) {
+            (Some(checkpoints), _) => checkpoints,
+            (None, Some(folder)) => Checkpoints::create(folder).map_err(|error| match error {
+                TrainError::CheckpointsExist { .. } => anyhow::anyhow!(
+                    "{} holds the checkpoints of another run: go on with it by `--resume {0}`, or \
+                     choose another folder",
+                    folder.display()
+                ),
+                error => error.into(),
+            })?,
+            (None, None) => return Ok(None),
+        };
+        if let Some(Interval(every)) = self.checkpoint_every {
+            checkpoints = checkpoints.every(every);
+        }
+        if let Some(newest) = self.checkpoint_keep {
+            checkpoints = checkpoints.keep(newest);
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // In this order: the first finds the flag still down, and raises it.
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))
+                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
+                .context("cannot wait for signals")?;
+        }
+        Ok(Some(checkpoints.stop_on(stop).with_context(serde_json::to_value(begun)?)))
+    }
+}
+
+/// What went wrong in training, and of an interrupted run how to go on.
+pub(crate) fn explain(error: TabularError, folder: Option<&Path>) -> anyhow::Error {
+    use TrainError::{Interrupted, InterruptedUnsaved};
+    let interrupted =
+        matches!(error, TabularError::Train(Interrupted { .. } | InterruptedUnsaved { .. }));
+    let error = as_usage(error);
+    match folder {
+        Some(folder) if interrupted => {
+            anyhow::anyhow!("{error:#}; go on with `kiln train --resume {}`", folder.display())
+        }
+        _ => error,
+    }
+}
