@@ -312,5 +312,29 @@ def rows():
     write("rows", "json-empty", b"\2[]")
 
 
-for make in [idx, csv, parquet, model, config, rows]:
+def checkpoint():
+    # Which run, how its tensors are spoilt, what is merged into its manifest.
+    kernels, burn = 2, 1
+    write("checkpoint", "whole", bytes([kernels, 0]) + b"{}")
+    write("checkpoint", "burn", bytes([burn, 0]) + b"{}")
+    write("checkpoint", "file", b'\x00\x10' + bytes(7) + b'{"__metadata__":{}}')
+    patches = {
+        "iteration": {"place": {"iteration": 7}},
+        "restart": {"place": {"restart": 0, "winner": None}},
+        "records": {"place": {"records": [{"epoch": 2, "restart": 3}]}},
+        "winner": {"place": {"winner": {"restart": 1, "kept_epoch": 3, "stop": "epochs"}}},
+        "stopping": {"place": {"stopping": {"best": [0, -1.5], "epochs_without": 5}}},
+        "plateau": {"place": {"plateau": {"fraction": 1e300, "best": 0.1}, "seconds": -1e99}},
+        "identity": {"identity": {"config": {"num_epochs": 1, "restarts": 3}, "engine": "x"}},
+        "context": {"context": {"a": [1, {"b": None}]}, "format_version": 2},
+    }
+    for at, (name, patch) in enumerate(patches.items()):
+        write("checkpoint", name, bytes([kernels - at % 2, 0]) + json.dumps(patch).encode())
+    for spoil in range(8):
+        tensor = spoil * 3 % 13
+        write("checkpoint", f"spoilt-{spoil}", bytes([kernels - spoil % 2, spoil + 8 * tensor]) + b"{}")
+    write("checkpoint", "state", bytes([burn, 0]) + b"{}\0" + bytes([16, 0, 255, 64, 0, 1, 144, 1, 127]))
+
+
+for make in [checkpoint, idx, csv, parquet, model, config, rows]:
     make()
