@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod inspect;
+mod numbers;
 mod reproduce;
 mod tables;
 mod targets;
