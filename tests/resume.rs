@@ -164,6 +164,18 @@ fn folders_that_do_not_fit_are_refused() {
         "train --resume none",
         "cannot use the folder none for checkpoints: No such file or directory (os error 2)",
     );
+    for (flags, problem) in [
+        ("--resume run --checkpoint-dir other", "cannot be used with"),
+        (
+            "good.csv --target class -o n --checkpoint-keep 3",
+            "required arguments were not provided",
+        ),
+        ("--resume run --checkpoint-keep 0", "number would be zero"),
+        ("--resume run --checkpoint-every 5m", "`s`, `epochs` or `iterations`: 30s"),
+    ] {
+        let run = folder.run(&format!("train {flags}"));
+        assert!(run.code == Some(2) && run.stderr.contains(problem), "{run:?}");
+    }
     fs::create_dir(folder.path("empty")).unwrap();
     let run = folder.run("train --resume empty");
     assert_eq!(run.stderr, "error: empty holds no checkpoint\n");

@@ -1,4 +1,5 @@
 use std::{
+    num::NonZeroUsize,
     path::{Path, PathBuf, absolute},
     str::FromStr,
     sync::{Arc, atomic::AtomicBool},
@@ -23,20 +24,20 @@ use super::{
 #[command(next_help_heading = "Checkpoints")]
 pub(crate) struct CheckpointArgs {
     /// Keep checkpoints in this folder: a run that was cut off goes on from there
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", group = "checkpoint_folder")]
     checkpoint_dir: Option<PathBuf>,
     /// How often, beside the start and the end: `30s`, `5epochs` or `1000iterations` [default: 30s]
-    #[arg(long, value_name = "INTERVAL")]
+    #[arg(long, value_name = "INTERVAL", requires = "checkpoint_folder")]
     checkpoint_every: Option<Interval>,
     /// How many of the newest stay, beside the one with the lowest validation loss [default: 2]
-    #[arg(long, value_name = "COUNT")]
-    checkpoint_keep: Option<usize>,
+    #[arg(long, value_name = "COUNT", requires = "checkpoint_folder")]
+    checkpoint_keep: Option<NonZeroUsize>,
     /// Go on with the run whose checkpoints are in this folder
     ///
     /// Its file and its options hold, and need not be given again. None that changes the result may
     /// differ, but that `--epochs` may grow. The model is then the one that the run would have given had
     /// it not been cut off
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["checkpoint_dir", "config", "print_config"])]
+    #[arg(long, value_name = "DIR", group = "checkpoint_folder", conflicts_with_all = ["config", "print_config"])]
     resume: Option<PathBuf>,
 }
 
@@ -136,7 +137,7 @@ impl CheckpointArgs {
             checkpoints = checkpoints.every(every);
         }
         if let Some(newest) = self.checkpoint_keep {
-            checkpoints = checkpoints.keep(newest);
+            checkpoints = checkpoints.keep(newest.get());
         }
         let stop = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {

@@ -1,4 +1,4 @@
-use std::{io, time::Instant};
+use std::{io, path::PathBuf, time::Instant};
 
 use burn::tensor::{TensorData, backend::AutodiffBackend};
 use kiln_model::{Mlp, MlpConfig};
@@ -116,21 +116,13 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
             let resume = Event::Resume { iteration: self.iteration, rows, records: &records };
             return log.tell(&resume);
         }
-        if self.restart > 0 {
+        let Some((checkpoints, _)) = log.checkpoints.as_ref().filter(|_| self.restart == 0) else {
             return Ok(());
-        }
-        // The first shows that there can be others, and that the run can be resumed from then on.
-        match self.checkpoint(log)? {
-            Some(Err(source)) => Err(TrainError::CheckpointFolder {
-                folder: log
-                    .checkpoints
-                    .as_ref()
-                    .map(|(to, _)| to.folder().to_owned())
-                    .unwrap_or_default(),
-                source,
-            }),
-            Some(Ok(())) | None => Ok(()),
-        }
+        };
+        let folder = checkpoints.folder().to_owned();
+        // The first shows that there can be others, and the run can be resumed from then on.
+        let written = self.checkpoint(log)?;
+        written.map(drop).map_err(|source| TrainError::CheckpointFolder { folder, source })
     }
 
     /// Whole epochs, and iterations of the next one.
@@ -282,37 +274,32 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
         let [epoch, batches] = self.place_in_epochs();
         let epoch = if batches == 0 { epoch } else { epoch + 1 };
         let iteration = self.iteration;
-        let last = log.checkpoints.as_ref().and_then(|(checkpoints, _)| checkpoints.last_written());
-        Err(match (written, last) {
-            (Some(Ok(())), Some(checkpoint)) => {
-                TrainError::Interrupted { epoch, iteration, checkpoint }
-            }
-            (Some(Err(source)), last) => {
+        Err(match written {
+            Ok(checkpoint) => TrainError::Interrupted { epoch, iteration, checkpoint },
+            Err(source) => {
+                let last = log.checkpoints.as_ref().and_then(|(all, _)| all.last_written());
                 TrainError::InterruptedUnsaved { epoch, iteration, last, source }
             }
-            _ => unreachable!("a checkpoint was written, or it was not"),
         })
     }
 
-    /// Writes a checkpoint, if there are to be any, and tells of it.
+    /// Writes a checkpoint and tells of it; where it is, or why it could not be written.
     fn checkpoint(
         &mut self,
         log: &mut Log<'_, '_, B::InnerBackend>,
-    ) -> Result<Option<io::Result<()>>, TrainError> {
-        let Some((_, identity)) = &log.checkpoints else { return Ok(None) };
+    ) -> Result<io::Result<PathBuf>, TrainError> {
         self.clock.pause();
-        let (identity, place) = (identity.clone(), self.place(log));
-        let tensors = self.tensors(log);
-        let Some((checkpoints, _)) = &mut log.checkpoints else { return Ok(None) };
+        let (place, tensors) = (self.place(log), self.tensors(log));
+        let (checkpoints, identity) = log.checkpoints.as_mut().expect("there are to be some");
         let path = checkpoints.path(&place);
         let written = match tensors {
-            Some(tensors) => checkpoints.write(Saved::new(identity, place, tensors)),
+            Some(tensors) => checkpoints.write(Saved::new(identity.clone(), place, tensors)),
             // The end of the epoch will tell so.
             None => Err(io::Error::other("a weight is no longer a finite number")),
         };
         log.tell(&Event::Checkpoint { path: &path, failure: written.as_ref().err() })?;
         self.clock.start();
-        Ok(Some(written))
+        Ok(written.map(|()| path))
     }
 
     fn place(&self, log: &Log<'_, '_, B::InnerBackend>) -> Place {
