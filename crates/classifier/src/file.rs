@@ -7,7 +7,7 @@ use std::path::Path;
 
 use burn::tensor::TensorData;
 use kiln_kernels::KilnBackend;
-use kiln_model::ModelError;
+use kiln_model::{MlpConfig, ModelError};
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -50,7 +50,7 @@ impl<B: KilnBackend> Classifier<B> {
     /// Reads a classifier from the contents of a file; `name` stands in messages.
     ///
     /// Everything is checked. Whatever the bytes are, there is no panic, and no more memory is taken
-    /// than a small multiple of their number.
+    /// than a hundred times their number, which JSON of many small maps comes near.
     ///
     /// # Errors
     ///
@@ -97,6 +97,11 @@ impl<B: KilnBackend> Classifier<B> {
             {
                 let (name, found) = ((*name).to_owned(), view.dtype().to_string());
                 return Err(ModelError::TensorType { name, found }.into());
+            }
+            // A layer takes two bytes of the manifest, a list of its tensors hundreds.
+            let mut layers = layer_tensors(&manifest.network);
+            if let Some(name) = layers.find(|name| !tensors.contains_key(name.as_str())) {
+                return Err(ModelError::TensorMissing { name }.into());
             }
             let shapes = manifest.network.tensor_shapes();
             let known: std::collections::HashSet<&str> =
@@ -204,6 +209,13 @@ fn sha256<'a>(manifest: &str, tensors: impl Iterator<Item = TensorBytes<'a>>) ->
         field(bytes);
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The names of tensors that every network of these layers has, one by one.
+fn layer_tensors(network: &MlpConfig) -> impl Iterator<Item = String> {
+    let embeddings = (0..network.embeddings.len()).map(|i| format!("embeddings.{i}.weight"));
+    let hidden = (0..network.hidden.len()).map(|i| format!("hidden.{i}.weight"));
+    embeddings.chain(hidden)
 }
 
 /// The length of the header, and that it starts as JSON does: most other files fail here.
