@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::tensor::DType;
 use kiln_kernels::KilnBackend;
-use kiln_model::ModelError;
+use kiln_model::{MlpConfig, ModelError};
 use kiln_store::{Archive, StoreError, decode, encode, read, write_atomically};
 
 use crate::{Classifier, ClassifierError, FORMAT_VERSION, Manifest};
@@ -27,7 +27,7 @@ impl<B: KilnBackend> Classifier<B> {
     /// Reads a classifier from the contents of a file; `name` stands in messages.
     ///
     /// Everything is checked. Whatever the bytes are, there is no panic, and no more memory is taken
-    /// than a small multiple of their number.
+    /// than a hundred times their number, which JSON of many small maps comes near.
     ///
     /// # Errors
     ///
@@ -47,6 +47,11 @@ impl<B: KilnBackend> Classifier<B> {
             if let Some((name, data)) = tensors.iter().find(|(_, data)| data.dtype != DType::F32) {
                 let (name, found) = (name.clone(), format!("{:?}", data.dtype));
                 return Err(ModelError::TensorType { name, found }.into());
+            }
+            // A layer takes two bytes of the manifest, a list of its tensors hundreds.
+            let mut layers = layer_tensors(&manifest.network);
+            if let Some(name) = layers.find(|name| !tensors.contains_key(name.as_str())) {
+                return Err(ModelError::TensorMissing { name }.into());
             }
             let shapes = manifest.network.tensor_shapes();
             let known: std::collections::HashSet<&str> =
@@ -95,4 +100,11 @@ fn not_usable(name: &str, error: StoreError) -> ClassifierError {
         StoreError::Manifest(source) => ClassifierError::Manifest { name, source },
         error => ClassifierError::not_kiln(&name, error),
     }
+}
+
+/// The names of tensors that every network of these layers has, one by one.
+fn layer_tensors(network: &MlpConfig) -> impl Iterator<Item = String> {
+    let embeddings = (0..network.embeddings.len()).map(|i| format!("embeddings.{i}.weight"));
+    let hidden = (0..network.hidden.len()).map(|i| format!("hidden.{i}.weight"));
+    embeddings.chain(hidden)
 }

@@ -256,3 +256,26 @@ fn reading_and_writing_name_the_file() {
     assert_eq!(error.to_string(), format!("cannot write {}", folder.path().display()));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn loading_takes_a_small_multiple_of_the_file() {
+    let empty = |at: usize| json!({"dtype": "F32", "shape": [0], "data_offsets": [at, at]});
+    let files = [
+        ("numbers", edited(|_, manifest| manifest["metrics"] = json!(vec![0; 200_000]))),
+        ("maps", edited(|_, manifest| manifest["metrics"] = json!(vec![json!({"a": 0}); 50_000]))),
+        ("texts", edited(|_, manifest| manifest["schema"]["missing"] = json!(vec![""; 100_000]))),
+        ("layers", edited(|_, manifest| manifest["network"]["hidden"] = json!(vec![1; 100_000]))),
+        (
+            "tensors",
+            edited(|header, _| {
+                (0..10_000).for_each(|at| header[format!("{at}")] = empty(0));
+            }),
+        ),
+        ("wide", edited(|_, manifest| manifest["network"]["hidden"] = json!([1_u64 << 40]))),
+        ("claims", [&99_999_999_u64.to_le_bytes()[..], b"{}"].concat()),
+    ];
+    for (name, file) in files {
+        let memory = allocation_counter::measure(|| drop(read(&file))).bytes_max;
+        assert!(memory < 100 * file.len() as u64 + (1 << 16), "{name}: {memory} bytes");
+    }
+}

@@ -253,3 +253,80 @@ pub(crate) fn bias_gradient<'a>(parts: impl Iterator<Item = Part<'a>>, at: usize
     }
     sums
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Small whole numbers, whose sums are exact in any order.
+    fn number(at: usize) -> f32 {
+        (at * 7 % 11) as f32 - 5.0
+    }
+
+    /// Sixteen rows at a time, as the kernels want them.
+    fn filled(rows: usize, width: usize) -> Rows {
+        let mut filled = Rows::new(rows.next_multiple_of(WIDTH), width);
+        for (at, row) in filled.rows_mut().enumerate() {
+            (0..width).for_each(|column| row[column] = number(at * width + column));
+        }
+        filled
+    }
+
+    fn products_are_sums_of_products(rows: usize, inputs: usize, outputs: usize) {
+        let weights: Vec<f32> = (0..inputs * outputs).map(number).collect();
+        let biases: Vec<f32> = (3..outputs + 3).map(number).collect();
+        let panels = Panels::new(inputs, outputs, &weights, &biases);
+        let (input, gradient) = (filled(rows, inputs), filled(rows, outputs));
+
+        let mut output = Rows::new(rows, outputs);
+        forward(rows, &input, &panels, &mut output);
+        for row in 0..rows {
+            for (column, bias) in biases.iter().enumerate() {
+                let products =
+                    (0..inputs).map(|p| input.row(row)[p] * weights[p * outputs + column]);
+                assert_eq!(output.row(row)[column], products.sum::<f32>() + bias);
+            }
+        }
+
+        let padded = rows.next_multiple_of(WIDTH);
+        let (mut from, mut to) = (Groups::new(padded, outputs), Groups::new(padded, inputs));
+        from.gather(&gradient);
+        backward(0, &from, &panels, &mut to);
+        let mut input_gradient = Rows::new(padded, inputs);
+        to.scatter(None, &mut input_gradient);
+        for row in 0..rows {
+            for (at, weights) in weights.chunks_exact(outputs).enumerate() {
+                let products = gradient.row(row).iter().zip(weights).map(|(g, w)| g * w);
+                assert_eq!(input_gradient.row(row)[at], products.sum::<f32>());
+            }
+        }
+
+        let part = Part { rows, input: &input, output: &gradient };
+        for at in 0..lines(outputs) {
+            let mut found = vec![Line::ZERO; inputs];
+            weight_gradient(std::iter::once(part), at, 0, &mut found);
+            for (p, line) in found.iter().enumerate() {
+                for column in at * WIDTH..outputs.min((at + 1) * WIDTH) {
+                    let products = (0..rows).map(|i| input.row(i)[p] * gradient.row(i)[column]);
+                    assert_eq!(line.0[column - at * WIDTH], products.sum::<f32>());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn products_are_sums_of_products_whatever_their_sizes() {
+        if cfg!(miri) {
+            // It interprets, a thousand times slower.
+            products_are_sums_of_products(1, 5, 20);
+            return products_are_sums_of_products(9, 5, 20);
+        }
+        for rows in [1, 2, 9, 17] {
+            for inputs in [1, 5, 18] {
+                for outputs in [1, 16, 70] {
+                    products_are_sums_of_products(rows, inputs, outputs);
+                }
+            }
+        }
+    }
+}

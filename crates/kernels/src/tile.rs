@@ -90,3 +90,59 @@ pub(crate) fn for_each_tile<S: Set>(set: S, first: usize, end: usize, tiles: &mu
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::set::Plain;
+
+    /// Checks the sums of `R` rows, from operands that end with the last element that is read.
+    fn check<const R: usize>(depth: usize, left_by_row: bool, step: usize) {
+        let [row, left_step] = if left_by_row { [depth, 1] } else { [1, R] };
+        let numbers: Vec<f32> = (0..R * depth).map(|at| at as f32).collect();
+        let line = |at: usize| Line(std::array::from_fn(|column| (at + column) as f32));
+        let lines: Vec<Line> = (0..(depth - 1) * step + 1).map(line).collect();
+        let mut sums = [Line([1.0; WIDTH]); R];
+        let left = Left { numbers: &numbers, row, step: left_step };
+        accumulate::<Plain, R>(&mut sums, depth, left, Right { lines: &lines, step });
+        for (i, sums) in sums.iter().enumerate() {
+            for (j, sum) in sums.0.iter().enumerate() {
+                let product = |p: usize| numbers[i * row + p * left_step] * lines[p * step].0[j];
+                assert_eq!(*sum, 1.0 + (0..depth).map(product).sum::<f32>());
+            }
+        }
+    }
+
+    #[test]
+    fn a_tile_reads_its_operands_to_their_ends_and_no_further() {
+        for depth in [1, 2, 5] {
+            for left_by_row in [true, false] {
+                for step in [1, 3] {
+                    check::<1>(depth, left_by_row, step);
+                    check::<3>(depth, left_by_row, step);
+                    check::<8>(depth, left_by_row, step);
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "left.numbers.len()")]
+    fn a_left_factor_that_is_too_short_is_refused() {
+        let left = Left { numbers: &[0.0; 5], row: 3, step: 1 };
+        accumulate::<Plain, 2>(
+            &mut [Line::ZERO; 2],
+            3,
+            left,
+            Right { lines: &[Line::ZERO], step: 0 },
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "right.lines.len()")]
+    fn a_right_factor_that_is_too_short_is_refused() {
+        let left = Left { numbers: &[0.0; 3], row: 0, step: 1 };
+        let right = Right { lines: &[Line::ZERO; 2], step: 1 };
+        accumulate::<Plain, 1>(&mut [Line::ZERO], 3, left, right);
+    }
+}

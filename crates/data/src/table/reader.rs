@@ -34,7 +34,10 @@ pub enum Format {
     Parquet,
 }
 
-/// Reads a table chunk by chunk, in memory that does not grow with the file.
+/// Reads a table chunk by chunk, in memory that does not grow with the file: a chunk of 8192 rows or
+/// 32 MiB of text, whichever is less, and a kilobyte for each column; for zstd a window of 128 MiB at most;
+/// for Parquet the current page of each column, 256 MiB at most and no more than its compressed bytes
+/// can become. A file that claims more than that is refused.
 ///
 /// What a file is, its first bytes say, not its name: CSV, plain or compressed by gzip or zstd, or
 /// Parquet. A row that can't be split into columns is among the [`problems`](Rows::problems) of its
@@ -49,7 +52,7 @@ pub struct TableReader {
 
 enum Chunks {
     Csv(Box<CsvChunks>),
-    Parquet(ParquetChunks),
+    Parquet(Box<ParquetChunks>),
 }
 
 impl TableReader {
@@ -67,7 +70,7 @@ impl TableReader {
         match source::open(path)? {
             Source::Text(text) => Self::csv(text, name, options),
             Source::Parquet(file) => {
-                let chunks = Chunks::Parquet(ParquetChunks::open(file, &name)?);
+                let chunks = Chunks::Parquet(Box::new(ParquetChunks::open(file, &name)?));
                 Ok(Self { name, format: Format::Parquet, chunks, any_rows: false, done: false })
             }
         }
