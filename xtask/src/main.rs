@@ -8,8 +8,10 @@ use std::{
 };
 
 /// Beside the commands of the README, which hold `cargo test --workspace`.
-const CHECKS: [&str; 8] = [
+const CHECKS: [&str; 9] = [
     "cargo fmt --all --check",
+    // Advisories are left out: they are in a database on the network.
+    "cargo deny check licenses bans sources",
     "cargo clippy --workspace --all-targets -- -D warnings",
     "cargo clippy -p kiln --all-targets --features flex,wgpu -- -D warnings",
     // One backend that is not the default, none at all, and the data crate without its download.
