@@ -119,7 +119,7 @@ impl Job for Resume<'_> {
                 let flag = Arc::new(AtomicBool::new(false));
                 let mut checkpoints =
                     Checkpoints::create(folder).unwrap().stop_on(Arc::clone(&flag));
-                let first = fit(Some(&mut checkpoints), &mut StopAfter(40, flag));
+                let first = fit(Some(&mut checkpoints), &mut StopAfter(17, flag));
                 assert!(matches!(first, Err(TrainError::Interrupted { .. })));
                 drop(checkpoints);
                 let mut checkpoints = Checkpoints::resume(folder).unwrap();

@@ -5,8 +5,8 @@ mod common;
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
-    process::{Command, Stdio},
+    io::{BufRead, BufReader, Lines},
+    process::{Child, ChildStderr, Command, Stdio},
 };
 
 use common::{Folder, good};
@@ -19,9 +19,8 @@ fn history(folder: &Folder, name: &str) -> Vec<String> {
     folder.read(name).lines().map(columns).collect()
 }
 
-/// Runs `kiln train -v` and kills it, in a way that it can't notice, after it has told so many times that an
-/// epoch is over or that it goes on; `false` if it came to its end before.
-fn killed(folder: &Folder, args: &str, told: usize) -> bool {
+/// Starts `kiln train`, whose standard error can be read while it runs.
+fn start(folder: &Folder, args: &str) -> (Child, Lines<BufReader<ChildStderr>>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_kiln"))
         .args(args.split_whitespace())
         .current_dir(folder.path("."))
@@ -29,7 +28,14 @@ fn killed(folder: &Folder, args: &str, told: usize) -> bool {
         .stderr(Stdio::piped())
         .spawn()
         .expect("kiln runs");
-    let mut said = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let said = BufReader::new(child.stderr.take().expect("piped")).lines();
+    (child, said)
+}
+
+/// Runs `kiln train -v` and kills it, in a way that it can't notice, after it has told so many times that an
+/// epoch is over or that it goes on; `false` if it came to its end before.
+fn killed(folder: &Folder, args: &str, told: usize) -> bool {
+    let (mut child, mut said) = start(folder, args);
     let is_told = |line: &String| line.starts_with("epoch ") || line.starts_with("going on ");
     let mut log: Vec<String> = Vec::new();
     while log.iter().filter(|line| is_told(line)).count() < told
@@ -144,6 +150,18 @@ fn more_epochs_go_on_and_other_options_are_refused() {
     let what = "`epochs` is 3, and it began with 4, which may grow only";
     assert_eq!(run.stderr, format!("error: {}\n", differs(what)));
 
+    // A table from standard input has to come again.
+    let options = "--target class --epochs 2 --hidden 8 -q";
+    let begin = format!("train - {options} -o piped --checkpoint-dir piped-run");
+    assert_eq!(folder.run_with(&begin, Some(&folder.path("good.csv"))).code, Some(0));
+    folder.fails(
+        "train --resume piped-run -q",
+        "the run began with a table from standard input, which is to be given again: `kiln train - \
+         --resume piped-run < FILE`",
+    );
+    let again = "train - --resume piped-run -q";
+    assert_eq!(folder.run_with(again, Some(&folder.path("good.csv"))).code, Some(0));
+
     // The same file under another name, another output, and more epochs.
     folder.write("moved.csv", good());
     folder.succeeds("train moved.csv --resume run -o longer --epochs 6 -q");
@@ -215,14 +233,8 @@ fn a_signal_ends_the_run_with_a_line_on_how_to_go_on() {
         folder.write("good.csv", good());
         let options = "good.csv --target class --patience 0 --epochs 400 --batch-size 4";
         folder.succeeds(&format!("train {options} -o straight -q"));
-        let mut child = Command::new(env!("CARGO_BIN_EXE_kiln"))
-            .args(format!("train {options} -v -o m --checkpoint-dir run").split_whitespace())
-            .current_dir(folder.path("."))
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("kiln runs");
-        let mut said = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let args = format!("train {options} -v -o m --checkpoint-dir run");
+        let (mut child, mut said) = start(&folder, &args);
         let is_epoch = |line: &String| line.starts_with("epoch ");
         said.by_ref().map(Result::unwrap).find(is_epoch).expect("an epoch");
         let kill =

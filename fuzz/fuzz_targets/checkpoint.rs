@@ -83,7 +83,7 @@ fuzz_target!(|bytes: &[u8]| match bytes {
         spoil_tensors(&mut tensors, *spoil, rest.get(end + 1..).unwrap_or_default());
         load(*normalization, &encode(FORMAT, &manifest.to_string(), &tensors));
     }
-    [] => {}
+    _ => {}
 });
 
 /// RFC 7386, but that a list is merged item by item.

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use kiln::{
@@ -59,6 +59,13 @@ pub(crate) fn run(args: Args, console: Console) -> anyhow::Result<()> {
     let (resumed, begun) = match args.checkpoints.resume(console)? {
         Some((checkpoints, begun)) => {
             let Begun { file: of, output: to, history: rows, backend, options: all } = begun;
+            if file.is_none() && of == Path::new("-") {
+                anyhow::bail!(
+                    "the run began with a table from standard input, which is to be given again: \
+                     `kiln train - --resume {} < FILE`",
+                    checkpoints.folder().display()
+                );
+            }
             (file, output) = (file.or(Some(of)), output.or(Some(to)));
             history = history.or(rows);
             begun_backend = Some(backend.parse()?);

@@ -71,9 +71,7 @@ impl<B: KilnBackend> Classifier<B> {
     /// The contents of its file: the same for the same classifier, every time.
     pub fn to_bytes(&self) -> Vec<u8> {
         let manifest = serde_json::to_string(self.manifest()).expect("plain data with text keys");
-        let tensors = self.model().tensors().into_iter();
-        let tensors = tensors.map(|(name, data)| (name, data.convert::<f32>())).collect();
-        encode(FORMAT, &manifest, &tensors)
+        encode(FORMAT, &manifest, &self.model().tensors().into_iter().collect())
     }
 
     /// Writes its file: all of it, or nothing (see [`write_atomically`]).

@@ -17,12 +17,17 @@ use burn_nn::Linear;
 use crate::{Mlp, MlpConfig, ModelError, Normalization, mlp::HiddenLayer, norm::Norm};
 
 impl<B: Backend> Mlp<B> {
-    /// Every tensor that the network's output depends on, on the host: the names and shapes of
-    /// [`MlpConfig::tensor_shapes`], in that order. Their numbers are `f64` on a backend of that precision,
-    /// else `f32`.
+    /// Every tensor that the network's output depends on, as `f32` on the host: the names and shapes
+    /// of [`MlpConfig::tensor_shapes`], in that order. On a backend of another precision, rounded.
     ///
     /// Weights of linear layers are `[inputs, outputs]`, which PyTorch's are transposed.
     pub fn tensors(&self) -> Vec<(String, TensorData)> {
+        let exact = self.exact_tensors().into_iter();
+        exact.map(|(name, data)| (name, data.convert::<f32>())).collect()
+    }
+
+    /// The same, not rounded: as `f64` on a backend of that precision, else as `f32`.
+    pub fn exact_tensors(&self) -> Vec<(String, TensorData)> {
         fn host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> TensorData {
             match tensor.into_data() {
                 data if data.dtype == DType::F64 => data,

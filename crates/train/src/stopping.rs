@@ -37,11 +37,11 @@ impl<M> Stopping<M> {
         (state, best.map(|best| &best.model))
     }
 
-    /// What [`Stopping::save`] has given.
-    pub(crate) fn load(config: EarlyStopping, state: StoppingState, model: Option<M>) -> Self {
+    /// Takes back what [`Stopping::save`] has given.
+    pub(crate) fn load(&mut self, state: StoppingState, model: Option<M>) {
         let best = state.best.zip(model);
-        let best = best.map(|((epoch, score), model)| Best { epoch, score, model });
-        Self { config, best, epochs_without: state.epochs_without }
+        self.best = best.map(|((epoch, score), model)| Best { epoch, score, model });
+        self.epochs_without = state.epochs_without;
     }
 
     pub(crate) fn monitor(&self) -> Monitor {

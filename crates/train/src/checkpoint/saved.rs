@@ -71,7 +71,7 @@ pub(crate) struct Winner {
 impl Place {
     /// The epochs that a restart, counted from 0, has done.
     pub(crate) fn records_of(&self, restart: usize) -> impl Iterator<Item = &EpochRecord> {
-        self.records.iter().filter(move |record| record.restart.checked_sub(1) == Some(restart))
+        self.records.iter().filter(move |record| record.is_of(restart))
     }
 
     /// Epochs done by this restart.

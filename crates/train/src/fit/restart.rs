@@ -3,7 +3,7 @@ use std::{io, path::PathBuf, time::Instant};
 use burn::tensor::{TensorData, backend::AutodiffBackend};
 use kiln_model::{Mlp, MlpConfig};
 
-use super::run::{Ended, Log, Run};
+use super::run::{Ended, Log, Run, tell};
 use crate::{
     checkpoint::{Place, Saved, Winner},
     config::Monitor,
@@ -43,57 +43,46 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
         let config = run.config;
         let model = run.model_config(restart);
         let seed = restart_seed(config.seed, restart);
-        let mut this = match saved {
-            None => Self {
-                run,
-                restart,
-                seed,
-                learner: run.learner(&model, None)?,
-                model,
-                plateau: Plateau::new(),
-                stopping: config.early_stopping.map(Stopping::new),
-                iteration: 0,
-                clock: Clock::default(),
-                saved: None,
-            },
-            Some(mut saved) => {
-                let unusable = |problem: String| log.unusable(problem);
-                let network = saved.take("network.");
-                let learner =
-                    run.learner(&model, Some(network)).map_err(|e| unusable(e.to_string()))?;
-                let place = &saved.manifest.place;
-                let (iteration, plateau) = (place.iteration, place.plateau);
-                let clock = Clock { seconds: place.seconds, ..Clock::default() };
-                let state = config.early_stopping.zip(place.stopping);
-                let stopping = match state {
-                    None => None,
-                    Some((config, state)) => {
-                        let best = match state.best {
-                            Some(_) => {
-                                Some(run.network(&model, saved.take("best.")).map_err(unusable)?)
-                            }
-                            None => None,
-                        };
-                        Some(Stopping::load(config, state, best))
-                    }
-                };
-                let saved = Some(saved.tensors);
-                Self {
-                    run,
-                    restart,
-                    seed,
-                    learner,
-                    model,
-                    plateau,
-                    stopping,
-                    iteration,
-                    clock,
-                    saved,
-                }
-            }
+        let (network, saved) = match saved {
+            Some(mut saved) => (Some(saved.take("network.")), Some(saved)),
+            None => (None, None),
         };
+        let learner = run.learner(&model, network).map_err(|error| match saved {
+            Some(_) => log.unusable(error),
+            None => error,
+        })?;
+        let mut this = Self {
+            run,
+            restart,
+            seed,
+            model,
+            learner,
+            plateau: Plateau::new(),
+            stopping: config.early_stopping.map(Stopping::new),
+            iteration: 0,
+            clock: Clock::default(),
+            saved: None,
+        };
+        if let Some(saved) = saved {
+            this.load(saved).map_err(|problem| log.unusable(problem))?;
+        }
         this.begin(log)?;
         Ok(this)
+    }
+
+    /// All but the network, and what the learner keeps beside it.
+    fn load(&mut self, mut saved: Saved) -> Result<(), String> {
+        if let Some(stopping) = &mut self.stopping {
+            let best = saved.take("best.");
+            let state = saved.manifest.place.stopping.ok_or("there is no `place.stopping`")?;
+            let model = state.best.map(|_| self.run.network(&self.model, best)).transpose()?;
+            stopping.load(state, model);
+        }
+        let place = &saved.manifest.place;
+        (self.iteration, self.plateau) = (place.iteration, place.plateau);
+        self.clock.seconds = place.seconds;
+        self.saved = Some(saved.tensors);
+        Ok(())
     }
 
     fn begin(&mut self, log: &mut Log<'_, '_, B::InnerBackend>) -> Result<(), TrainError> {
@@ -109,12 +98,12 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
             iterations_per_epoch: run.iterations_per_epoch(),
         }))?;
         if self.saved.is_some() {
-            let records = log.records.clone();
             let batch_size = config.batch_size.rows_of(run.rows);
             let [epochs, batches] = self.place_in_epochs();
             let rows = epochs * run.rows + run.rows.min(batches * batch_size);
-            let resume = Event::Resume { iteration: self.iteration, rows, records: &records };
-            return log.tell(&resume);
+            let records = &log.records;
+            let resume = Event::Resume { iteration: self.iteration, rows, records };
+            return tell(log.observers, &resume);
         }
         let Some((checkpoints, _)) = log.checkpoints.as_ref().filter(|_| self.restart == 0) else {
             return Ok(());
@@ -321,7 +310,7 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
         let network = self.learner.model()?;
         let mut tensors = Tensors::new();
         for (prefix, model) in [("network", Some(&network)), ("best", best), ("winner", winner)] {
-            let named = model.map_or_else(Vec::new, Mlp::tensors);
+            let named = model.map_or_else(Vec::new, Mlp::exact_tensors);
             tensors
                 .extend(named.into_iter().map(|(name, data)| (format!("{prefix}.{name}"), data)));
         }

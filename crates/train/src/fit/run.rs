@@ -38,12 +38,20 @@ pub(super) struct Log<'a, 'b, B: Backend> {
 
 impl<B: Backend> Log<'_, '_, B> {
     pub(super) fn tell(&mut self, event: &Event<'_>) -> Result<(), TrainError> {
-        self.observers.iter_mut().try_for_each(|observer| observer.observe(event))
+        tell(self.observers, event)
     }
 
     /// The epochs that a restart, counted from 0, has done.
     pub(super) fn records_of(&self, restart: usize) -> impl Iterator<Item = &EpochRecord> {
-        self.records.iter().filter(move |record| record.restart == restart + 1)
+        self.records.iter().filter(move |record| record.is_of(restart))
+    }
+
+    /// The checkpoint that the run goes on from is not one of such a run.
+    pub(super) fn unusable(&self, problem: impl ToString) -> TrainError {
+        let from =
+            self.checkpoints.as_ref().and_then(|(checkpoints, _)| checkpoints.resumed_from());
+        let path = from.expect("the run goes on from a checkpoint").to_owned();
+        TrainError::Checkpoint { path, problem: problem.to_string() }
     }
 
     /// The score by which a restart competes: lower is better.
@@ -52,6 +60,13 @@ impl<B: Backend> Log<'_, '_, B> {
         // Without validation rows there is but one restart, and nothing to compete with.
         kept.and_then(|record| record.valid_loss).unwrap_or(0.0)
     }
+}
+
+pub(super) fn tell(
+    observers: &mut [&mut dyn Observer],
+    event: &Event<'_>,
+) -> Result<(), TrainError> {
+    observers.iter_mut().try_for_each(|observer| observer.observe(event))
 }
 
 /// A restart that is over.
@@ -134,7 +149,7 @@ impl<B: AutodiffBackend> Run<'_, B> {
                 history: log
                     .records
                     .into_iter()
-                    .filter(|record| record.restart == how.restart + 1)
+                    .filter(|record| record.is_of(how.restart))
                     .collect(),
                 kept_epoch: how.kept_epoch,
                 stop: how.stop,
@@ -170,16 +185,6 @@ impl<B: AutodiffBackend> Run<'_, B> {
         config
             .from_tensors(|name| tensors.remove(name), self.device)
             .map_err(|error| error.to_string())
-    }
-}
-
-impl<B: Backend> Log<'_, '_, B> {
-    /// The checkpoint that the run goes on from is not one of such a run.
-    pub(super) fn unusable(&self, problem: impl ToString) -> TrainError {
-        let from =
-            self.checkpoints.as_ref().and_then(|(checkpoints, _)| checkpoints.resumed_from());
-        let path = from.expect("the run goes on from a checkpoint").to_owned();
-        TrainError::Checkpoint { path, problem: problem.to_string() }
     }
 }
 

@@ -145,6 +145,13 @@ pub struct EpochRecord {
     pub rows_per_second: f64,
 }
 
+impl EpochRecord {
+    /// Whether it is of this restart, counted from 0.
+    pub(crate) fn is_of(&self, restart: usize) -> bool {
+        self.restart.checked_sub(1) == Some(restart)
+    }
+}
+
 /// Why a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -5,12 +5,15 @@
 
 use burn::{
     module::{Module, ModuleVisitor, Param, ParamId},
-    record::{DoublePrecisionSettings, FullPrecisionSettings, PrecisionSettings, Record},
-    tensor::{DType, Element, Tensor, backend::Backend},
+    record::{DoublePrecisionSettings, Record},
+    tensor::{Tensor, backend::Backend},
 };
 use ciborium::Value;
 use kiln_model::Mlp;
 use thiserror::Error;
+
+/// Holds the numbers of every backend, `f64` ones included.
+type Precision = DoublePrecisionSettings;
 
 /// Why bytes are not what an optimizer keeps of a network.
 #[derive(Debug, Error)]
@@ -18,11 +21,7 @@ use thiserror::Error;
 pub(crate) struct RecordError(String);
 
 pub(crate) fn to_bytes<B: Backend>(record: impl Record<B>, model: &Mlp<B>) -> Vec<u8> {
-    let value = if B::FloatElem::dtype() == DType::F64 {
-        to_value::<B, DoublePrecisionSettings>(record)
-    } else {
-        to_value::<B, FullPrecisionSettings>(record)
-    };
+    let value = Value::serialized(&record.into_item::<Precision>()).expect("plain data");
     let Value::Map(entries) = value else { unreachable!("a record of parameters by their ids") };
     let mut by_place: Vec<(usize, Value)> = Vec::new();
     let parameters = parameters(model);
@@ -37,10 +36,6 @@ pub(crate) fn to_bytes<B: Backend>(record: impl Record<B>, model: &Mlp<B>) -> Ve
     let mut bytes = Vec::new();
     ciborium::into_writer(&Value::Map(entries), &mut bytes).expect("a vector takes everything");
     bytes
-}
-
-fn to_value<B: Backend, S: PrecisionSettings>(record: impl Record<B>) -> Value {
-    Value::serialized(&record.into_item::<S>()).expect("records are plain data")
 }
 
 pub(crate) fn from_bytes<B: Backend, R: Record<B>>(
@@ -64,20 +59,8 @@ pub(crate) fn from_bytes<B: Backend, R: Record<B>>(
         check(state, parameter)?;
         *key = Value::Text(parameter.id.serialize());
     }
-    let entries = Value::Map(entries);
-    if B::FloatElem::dtype() == DType::F64 {
-        from_value::<B, R, DoublePrecisionSettings>(&entries, device)
-    } else {
-        from_value::<B, R, FullPrecisionSettings>(&entries, device)
-    }
-    .map_err(|error| unreadable(&error))
-}
-
-fn from_value<B: Backend, R: Record<B>, S: PrecisionSettings>(
-    value: &Value,
-    device: &B::Device,
-) -> Result<R, ciborium::value::Error> {
-    Ok(R::from_item::<S>(value.deserialized()?, device))
+    let item = Value::Map(entries).deserialized().map_err(|e| unreadable(&e))?;
+    Ok(R::from_item::<Precision>(item, device))
 }
 
 /// Whether every tensor of a state is as large as the parameter.
@@ -114,14 +97,12 @@ fn check_tensor(
     parameter: &Parameter,
 ) -> Result<(), RecordError> {
     let found: Option<Vec<usize>> = shape.and_then(|shape| shape.deserialized().ok());
-    let size = match dtype.and_then(Value::as_text) {
-        Some("F32") => 4,
-        Some("F64") => 8,
-        _ => 0,
-    };
+    let is_double = dtype.and_then(Value::as_text) == Some("F64");
     let expected = &parameter.shape;
     let len = bytes.as_bytes().map(Vec::len);
-    if found.as_ref() == Some(expected) && len == Some(size * expected.iter().product::<usize>()) {
+    let fits =
+        found.as_ref() == Some(expected) && len == Some(8 * expected.iter().product::<usize>());
+    if is_double && fits {
         return Ok(());
     }
     Err(RecordError(format!(
@@ -145,4 +126,81 @@ fn parameters<B: Backend>(model: &Mlp<B>) -> Vec<Parameter> {
     let mut visitor = Visitor(Vec::new());
     model.visit(&mut visitor);
     visitor.0
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::module::AutodiffModule;
+    use burn_autodiff::Autodiff;
+    use burn_ndarray::NdArray;
+    use burn_optim::GradientsParams;
+    use kiln_model::MlpConfig;
+
+    use super::*;
+    use crate::optimizer::{OptimizerConfig, Step};
+
+    type B = Autodiff<NdArray<f64>>;
+    type Optimizer = Box<dyn Step<B>>;
+
+    fn steps(optimizer: &mut Optimizer, mut model: Mlp<B>, count: usize) -> Mlp<B> {
+        for at in 0..count {
+            let features =
+                Tensor::from_floats([[0.5, at as f32], [-1.0, 2.0]], &Default::default());
+            let loss = model.forward(features).powi_scalar(2).sum();
+            let gradients = GradientsParams::from_grads(loss.backward(), &model);
+            model = optimizer.step(0.1, model, gradients);
+        }
+        model
+    }
+
+    /// A network whose parameters have other ids.
+    fn another(config: &MlpConfig, model: &Mlp<B>) -> Mlp<B> {
+        let mut tensors: std::collections::HashMap<_, _> =
+            model.valid().exact_tensors().into_iter().collect();
+        config.from_tensors(|name| tensors.remove(name), &Default::default()).unwrap()
+    }
+
+    #[test]
+    fn moments_survive_a_network_whose_parameters_have_new_ids() {
+        let config = MlpConfig::new(2, 1).with_hidden(vec![3]);
+        let start = config.init::<B>(&Default::default()).unwrap();
+        for name in ["momentum", "nesterov", "adam", "adamw", "rmsprop", "adagrad", "adan"] {
+            let rule: OptimizerConfig = name.parse().unwrap();
+            let mut straight: Optimizer = rule.init();
+            let half = steps(&mut straight, start.clone(), 3);
+            let saved = straight.save(&half);
+            let expected = steps(&mut straight, half.clone(), 2).exact_tensors();
+
+            let model = another(&config, &half);
+            assert_ne!(parameters(&model)[0].id, parameters(&half)[0].id);
+            let mut forgetful: Optimizer = rule.init();
+            let without = steps(&mut forgetful, model.clone(), 2).exact_tensors();
+            assert_ne!(without, expected, "{name} keeps nothing that matters");
+            let mut loaded = rule.init().load(&saved, &model, &Default::default()).unwrap();
+            assert_eq!(steps(&mut loaded, model, 2).exact_tensors(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_state_that_does_not_fit_is_an_error() {
+        let rule = OptimizerConfig::adam();
+        let config = MlpConfig::new(2, 1).with_hidden(vec![3]);
+        let start = config.init::<B>(&Default::default()).unwrap();
+        let mut optimizer: Optimizer = rule.init();
+        let model = steps(&mut optimizer, start, 1);
+        let saved = optimizer.save(&model);
+        let load = |bytes: &[u8], model: &Mlp<B>| {
+            let loaded = rule.init().load(bytes, model, &Default::default());
+            loaded.err().map(|error| error.to_string())
+        };
+        assert_eq!(load(&saved, &model), None);
+        let wider = config.clone().with_hidden(vec![4]).init::<B>(&Default::default()).unwrap();
+        let message = load(&saved, &wider).unwrap();
+        assert!(message.starts_with("the optimizer's state: found a tensor of shape Some([2, 3])"));
+        let linear = config.with_hidden(vec![]).init::<B>(&Default::default()).unwrap();
+        assert!(load(&saved, &linear).is_some());
+        for at in 0..saved.len() {
+            assert!(load(&saved[..at], &model).is_some(), "{at}");
+        }
+    }
 }
