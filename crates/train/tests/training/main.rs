@@ -1,0 +1,6 @@
+//! Whole runs, as one program: Burn's generic code is compiled once for all of them.
+
+mod fit;
+mod numbers;
+mod properties;
+mod resume;
