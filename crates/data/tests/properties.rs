@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use burn_flex::{Flex, FlexDevice};
 use kiln_data::{
-    Batches, Dataset, PreprocessConfig, Preprocessor, Profiler, ReadOptions, Scaling,
+    Batches, Dataset, OneHot, PreprocessConfig, Preprocessor, Profiler, ReadOptions, Scaling,
     SchemaOptions, Table, TableReader, Targets, Transform, folds, infer_schema, permutation,
     split_indices, stratified_folds, stratified_split_indices,
 };
@@ -157,12 +157,16 @@ proptest! {
                     }
                     first += 1;
                 }
-                Transform::OneHot(one_hot) => {
-                    let end = first + one_hot.categories.len();
+                Transform::OneHot(OneHot { categories, .. }) => {
+                    // Two are one column of -1 and 1.
+                    let width_of = if categories.len() == 2 { 1 } else { categories.len() };
+                    let end = first + width_of;
                     for (row, name) in matrix.chunks_exact(width).zip(&names) {
-                        let hot = row[first..end].iter().position(|value| *value == 1.0).unwrap();
-                        prop_assert_eq!(&one_hot.categories[hot], &format!("n{name}"));
-                        prop_assert_eq!(row[first..end].iter().sum::<f32>(), 1.0);
+                        let hot = row[first..end].iter().position(|value| *value == 1.0);
+                        let found = if width_of == 1 { usize::from(hot.is_some()) } else { hot.unwrap() };
+                        prop_assert_eq!(&categories[found], &format!("n{name}"));
+                        let ones = row[first..end].iter().filter(|value| **value != 0.0).count();
+                        prop_assert_eq!(ones, 1);
                     }
                     first = end;
                 }
