@@ -13,7 +13,7 @@ use libfuzzer_sys::fuzz_target;
 use options::{Options, ReadArgs, read_config};
 
 // They belong to the binary, whose modules no other crate can name.
-#[allow(dead_code, unused_imports)]
+#[allow(dead_code, unused_imports, reason = "the binary uses more of them than this does")]
 #[path = "../../src/cli/options/mod.rs"]
 mod options;
 

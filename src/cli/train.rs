@@ -80,15 +80,12 @@ pub(crate) fn run(args: Args, console: Console) -> anyhow::Result<()> {
     let format = *reader.format();
     let table = Table::from_reader(reader)?;
     let settings = options.resolve(&table)?;
-    let resolved = Options {
-        delimiter: read.delimiter.map(char::from),
-        header: read.header,
-        ..Options::from_settings(&settings, &options)
-    };
+    let mut resolved = Options::from_settings(&settings, &options);
     if args.print_config {
-        let resolved = Options::from_settings(&settings, &options);
         return Ok(print(&toml::to_string(&resolved)?)?);
     }
+    // With what flags say of the file, which are no options.
+    (resolved.delimiter, resolved.header) = (read.delimiter.map(char::from), read.header);
     if let Some(begun) = &begun {
         resolved.check_same(begun)?;
     }
