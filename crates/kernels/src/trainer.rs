@@ -1,4 +1,5 @@
 use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
 use rayon::prelude::*;
 
 use crate::line::WIDTH;
@@ -151,6 +152,29 @@ impl Trainer {
         let rule = config.optimizer.rule(*time, learning_rate);
         state.update(network, shards, batch, &rule, config.clipping);
         self.loss(batch)
+    }
+
+    /// The slope of the mean loss of a batch by each parameter, in the order of
+    /// [`kiln_model::MlpConfig::tensor_shapes`], at the present weights: without dropout and clipping.
+    ///
+    /// A step never has the whole gradient at hand, it is used up panel by panel; so this costs more than a
+    /// step, and memory for a second network.
+    ///
+    /// # Panics
+    ///
+    /// As [`Trainer::step`].
+    pub fn gradient(&self, batch: &Batch<'_>) -> Vec<f32> {
+        let config = TrainerConfig {
+            // Its first velocity is the gradient.
+            optimizer: Optimizer::Sgd { momentum: 0.5, nesterov: false, weight_decay: 0.0 },
+            clipping: None,
+            dropout: 0.0,
+            batch_size: batch.rows.len(),
+            loss: self.config.loss.clone(),
+        };
+        let mut once = Self::new(self.network.clone(), config);
+        once.step(batch, 0.0, &ChaCha8Rng::seed_from_u64(0));
+        once.slots().swap_remove(0)
     }
 
     fn loss(&self, batch: &Batch<'_>) -> f32 {

@@ -144,6 +144,15 @@ pub enum TrainError {
         #[source]
         source: std::io::Error,
     },
+    /// A file that an observer keeps could not be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// A history file could not be written.
     #[error("cannot write the history to {}", path.display())]
     History {

@@ -44,7 +44,7 @@ mod checkpoint;
 mod clip;
 mod config;
 mod error;
-mod evaluate;
+mod evaluation;
 mod fit;
 mod learner;
 mod metrics;
@@ -60,14 +60,17 @@ pub use checkpoint::{Checkpoints, Every};
 pub use clip::GradientClipping;
 pub use config::{BatchSize, EarlyStopping, Monitor, TrainConfig};
 pub use error::TrainError;
-pub use evaluate::{Evaluation, mistakes};
+pub use evaluation::{
+    CALIBRATION_BINS, Comparison, Evaluation, Importance, Interval, Intervals, Metric, Scores,
+    ThresholdRule, class_rows, compare, fit_temperature, logit_loss, permutation_importance,
+};
 pub use fit::{Hooks, Trained, fit, fit_with};
 pub use metrics::{
-    ConfusionMatrix, brier, brier_binary, expected_calibration_error, log_loss, macro_ovr, pr_auc,
-    roc_auc, top_k_accuracy,
+    ConfusionMatrix, ReliabilityBin, brier, brier_binary, expected_calibration_error, log_loss,
+    macro_ovr, pr_auc, pr_curve, reliability, roc_auc, roc_curve, top_k_accuracy,
 };
 pub use observer::{
-    EpochRecord, Event, HistoryFile, Observer, ProgressBar, Recorder, RunInfo, StopReason,
+    EpochRecord, Event, HistoryFile, Network, Observer, ProgressBar, Recorder, RunInfo, StopReason,
 };
 pub use optimizer::OptimizerConfig;
 pub use predict::{Predictions, predict};

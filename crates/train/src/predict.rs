@@ -5,7 +5,7 @@ use kiln_model::{LossConfig, Mlp, Task};
 
 use crate::{
     error::TrainError,
-    evaluate::argmax,
+    evaluation::argmax,
     objective::{Objective, check_dataset, kernel_targets},
 };
 

@@ -7,6 +7,16 @@ pub(crate) fn dropout_rng(seed: u64, iteration: usize) -> ChaCha8Rng {
     stream(seed, *b"dropout\0", iteration)
 }
 
+/// The rows of a bootstrap resample, counted from 0.
+pub(crate) fn bootstrap_rng(seed: u64, resample: usize) -> ChaCha8Rng {
+    stream(seed, *b"bootstrp", resample)
+}
+
+/// The order into which a feature's values are put, by the number of the feature and repeat.
+pub(crate) fn importance_rng(seed: u64, index: usize) -> ChaCha8Rng {
+    stream(seed, *b"permute\0", index)
+}
+
 /// The seed of a restart, counted from 0: the first has the run's own.
 pub(crate) fn restart_seed(seed: u64, restart: usize) -> u64 {
     match restart {

@@ -7,7 +7,8 @@ use kiln_data::{Dataset, Targets};
 use kiln_kernels::{KilnBackend, TrainBackend};
 use kiln_model::{Activation, EmbeddingConfig, MlpConfig, Task};
 use kiln_train::{
-    BatchSize, Decay, EarlyStopping, GradientClipping, OptimizerConfig, Recorder, TrainConfig, fit,
+    BatchSize, Decay, EarlyStopping, Event, GradientClipping, Observer, OptimizerConfig, Recorder,
+    TrainConfig, TrainError, fit,
 };
 
 const THREE: Task = Task::Multiclass { num_classes: 3 };
@@ -106,4 +107,61 @@ fn schedules_and_early_stopping() {
     check(config(OptimizerConfig::adam(), 0.01).with_schedule(Decay::cosine()));
     let stopping = EarlyStopping::default().with_patience(2);
     check(config(OptimizerConfig::adam(), 0.01).with_early_stopping(stopping));
+}
+
+/// What the networks of a run say of themselves.
+#[derive(Default)]
+struct Networks {
+    weights: Vec<Vec<(String, Vec<f32>)>>,
+    gradients: Vec<Vec<(String, Vec<f32>)>>,
+}
+
+impl Observer for Networks {
+    fn observe(&mut self, event: &Event<'_>) -> Result<(), TrainError> {
+        if let Event::Network(network) = event {
+            self.weights.push(network.weights());
+            self.gradients.push(network.gradients());
+            assert_eq!(network.epoch(), self.weights.len());
+            assert_eq!(network.confusion().unwrap().total(), 40);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn gradients_are_those_of_burn() {
+    fn networks<B: TrainBackend>(config: &TrainConfig) -> Networks {
+        let (mut networks, device) = (Networks::default(), Default::default());
+        let (train, valid) = (dataset(100, 0), Some(dataset(40, 1000)));
+        fit::<B>(&model(), THREE, config, train, valid, &device, &mut [&mut networks]).unwrap();
+        networks
+    }
+    // The last batch of an epoch is a short one: 100 rows by 16.
+    let config = config(OptimizerConfig::adam(), 0.01)
+        .with_clipping(GradientClipping::Value(0.01))
+        .with_num_epochs(3);
+    let (kernels, burn) =
+        (networks::<Autodiff<Flex>>(&config), networks::<Autodiff<NdArray<f64>>>(&config));
+    assert_eq!(kernels.gradients.len(), 3);
+    let names: Vec<String> =
+        model().with_seed(0).tensor_shapes().into_iter().map(|(name, _)| name).collect();
+    for (kernels, burn) in kernels.gradients.iter().zip(&burn.gradients) {
+        let (mut squares, mut off) = (0.0, 0.0);
+        for (at, ((name, kernels), (same, burn))) in kernels.iter().zip(burn).enumerate() {
+            assert_eq!((name, name), (same, &names[at]));
+            assert_eq!(kernels.len(), burn.len(), "{name}");
+            for (kernels, burn) in kernels.iter().zip(burn) {
+                squares += burn.powi(2);
+                off += (kernels - burn).powi(2);
+            }
+        }
+        assert!(squares > 0.0 && off.sqrt() < 1e-4 * squares.sqrt(), "{off} {squares}");
+    }
+    // Asking changes nothing.
+    let mut recorder = Recorder::new();
+    let (train, valid, device) = (dataset(100, 0), Some(dataset(40, 1000)), Default::default());
+    fit::<Autodiff<Flex>>(&model(), THREE, &config, train, valid, &device, &mut [&mut recorder])
+        .unwrap();
+    assert_eq!(kernels.weights.len(), recorder.epochs.len());
+    assert_eq!(losses::<Autodiff<Flex>>(&config)[..recorder.losses.len()], recorder.losses);
 }

@@ -5,7 +5,8 @@ use kiln_model::{LossConfig, Mlp, Task};
 use crate::{
     config::TrainConfig,
     error::TrainError,
-    evaluate::{actual, exact_match, mean_loss},
+    evaluation::{actual, exact_match, mean_loss},
+    metrics::ConfusionMatrix,
     objective::Objective,
     predict::Rows,
 };
@@ -59,14 +60,24 @@ impl<B: Backend> Validation<B> {
         self.rows.rows()
     }
 
-    /// Loss and accuracy.
-    pub(super) fn score(&self, model: &Mlp<B>, task: Task) -> (f64, f64) {
+    /// Loss, accuracy, and the decisions.
+    pub(super) fn score(&self, model: &Mlp<B>, task: Task) -> (f64, f64, Vec<u32>) {
         let predictions = self.rows.predict(model, task);
         // A decision for each row, or one for each label.
         let width = self.actual.len() / self.rows.rows();
         (
             mean_loss(&predictions, self.weights.as_deref()),
             exact_match(&self.actual, &predictions.decisions, width),
+            predictions.decisions,
         )
+    }
+
+    /// What was decided for which class; of a multi-label task, over all labels.
+    pub(super) fn confusion(&self, task: Task, decisions: &[u32]) -> ConfusionMatrix {
+        let classes = match task {
+            Task::Multiclass { num_classes } => num_classes,
+            Task::Binary | Task::MultiLabel { .. } => 2,
+        };
+        ConfusionMatrix::from_classes(&self.actual, decisions, classes)
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     config::Monitor,
     error::TrainError,
     learner::{Learner, Step, Tensors},
-    observer::{EpochRecord, Event, RunInfo, StopReason},
+    observer::{EpochRecord, Event, Network, RunInfo, StopReason},
     random::restart_seed,
     schedule::{Plateau, Position},
     stopping::Stopping,
@@ -96,6 +96,7 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
             parameters: self.model.num_parameters(),
             num_epochs: config.num_epochs,
             iterations_per_epoch: run.iterations_per_epoch(),
+            patience: config.early_stopping.map(|stopping| stopping.patience),
         }))?;
         if self.saved.is_some() {
             let batch_size = config.batch_size.rows_of(run.rows);
@@ -204,7 +205,7 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
             }
             None => None,
         };
-        let score = validated.as_ref().map(|(score, _)| *score);
+        let score = validated.as_ref().map(|((loss, accuracy, _), _)| (*loss, *accuracy));
         if let Some((loss, accuracy)) = score {
             if !loss.is_finite() {
                 return Err(diverged("validation", loss, losses.len() - 1));
@@ -212,7 +213,11 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
             log.tell(&Event::Validation { epoch: epoch + 1, loss, accuracy })?;
         }
         self.plateau.observe(&config.schedule, score.map_or(train_loss, |(loss, _)| loss));
-        let best = match (&mut self.stopping, validated) {
+        let (decisions, model) = match validated {
+            Some(((.., decisions), model)) => (decisions, Some(model)),
+            None => (Vec::new(), None),
+        };
+        let best = match (&mut self.stopping, score.zip(model)) {
             (Some(stopping), Some(((loss, accuracy), model))) => {
                 let score = match stopping.monitor() {
                     Monitor::Loss => loss,
@@ -236,6 +241,18 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
             rows_per_second: run.rows as f64 / seconds.max(1e-9),
         };
         log.tell(&Event::Epoch(&record))?;
+        let learner = &self.learner;
+        let weights = || {
+            let tensors = learner.model().map_or_else(Vec::new, |model| model.tensors());
+            tensors.into_iter().map(|(name, data)| (name, data.iter().collect())).collect()
+        };
+        let confusion = || run.valid.as_ref().map(|v| v.confusion(run.task, &decisions));
+        log.tell(&Event::Network(Network {
+            epoch: epoch + 1,
+            weights: &weights,
+            gradients: &|| learner.gradients(),
+            confusion: &confusion,
+        }))?;
         log.records.push(record);
         self.pause(log, Some(epoch + 1))
     }

@@ -1,5 +1,7 @@
+use std::marker::PhantomData;
+
 use burn::{
-    module::AutodiffModule,
+    module::{AutodiffModule, Module, ModuleMapper, Param},
     tensor::{
         Tensor, TensorData,
         backend::{AutodiffBackend, Backend},
@@ -21,6 +23,8 @@ pub(crate) struct BurnLearner<'a, B: AutodiffBackend> {
     objective: &'a Objective<B>,
     data: &'a Batches<B>,
     batches: Box<dyn Iterator<Item = Batch<B>> + 'a>,
+    /// The last of the epoch so far.
+    batch: Option<Batch<B>>,
     losses: Losses<B::InnerBackend>,
 }
 
@@ -38,6 +42,7 @@ impl<'a, B: AutodiffBackend> BurnLearner<'a, B> {
             objective,
             data,
             batches: Box::new(std::iter::empty()),
+            batch: None,
             losses: Losses::new(),
         }
     }
@@ -51,6 +56,7 @@ impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
 
     fn step(&mut self, at: Step) -> usize {
         let batch = self.batches.next().expect("a batch for each iteration of the epoch");
+        self.batch = Some(batch.clone());
         let model = self.model.take().expect("put back after each step");
         let rows = batch.rows();
         let rng = &mut dropout_rng(at.seed, at.iteration);
@@ -72,6 +78,20 @@ impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
 
     fn model(&self) -> Option<Mlp<B::InnerBackend>> {
         self.model.as_ref().map(AutodiffModule::valid)
+    }
+
+    fn gradients(&self) -> Vec<(String, Vec<f32>)> {
+        let Some(batch) = self.batch.clone() else { return Vec::new() };
+        let model = self.model.as_ref().expect("put back after each step");
+        let losses = self.objective.forward(model.forward(batch.features), batch.targets);
+        let slopes = weighted_mean(losses, batch.weights).backward();
+        let mut slopes = Slopes(GradientsParams::from_grads(slopes, model), PhantomData);
+        let slopes = model.clone().map(&mut slopes).valid().tensors().into_iter();
+        // Statistics are no weights.
+        slopes
+            .filter(|(name, _)| !name.contains("running"))
+            .map(|(name, data)| (name, data.iter().collect()))
+            .collect()
     }
 
     fn save(&mut self) -> Tensors {
@@ -101,6 +121,16 @@ impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
             self.batches.next();
         }
         Ok(())
+    }
+}
+
+/// Puts the slope in the place of each weight.
+struct Slopes<B>(GradientsParams, PhantomData<B>);
+
+impl<B: AutodiffBackend> ModuleMapper<B> for Slopes<B> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        let slope = self.0.remove::<B::InnerBackend, D>(param.id);
+        param.map(|weights| slope.map_or_else(|| weights.zeros_like(), Tensor::from_inner))
     }
 }
 

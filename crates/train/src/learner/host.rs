@@ -104,6 +104,20 @@ impl<B: Backend> Learner<B> for HostLearner<'_, B> {
         self.trainer.network().to_model(&self.model, self.device).ok()
     }
 
+    fn gradients(&self) -> Vec<(String, Vec<f32>)> {
+        let rows = match self.taken {
+            0 => return Vec::new(),
+            taken => &self.order[(taken - 1) / self.batch_size * self.batch_size..taken],
+        };
+        let targets = kernel_targets(self.data);
+        let batch = Batch::new(self.data.features(), targets, self.data.weights(), rows);
+        let mut all = self.trainer.gradient(&batch).into_iter();
+        let shapes = self.model.tensor_shapes().into_iter();
+        shapes
+            .map(|(name, shape)| (name, all.by_ref().take(shape.iter().product()).collect()))
+            .collect()
+    }
+
     fn save(&mut self) -> Tensors {
         let mut tensors = Tensors::new();
         for (slot, numbers) in self.trainer.slots().into_iter().enumerate() {

@@ -29,6 +29,10 @@ pub(crate) trait Learner<B: Backend> {
     /// The network as it is now; `None` if a weight is not finite.
     fn model(&self) -> Option<Mlp<B>>;
 
+    /// The slope of the mean loss of the last batch of the epoch by each weight, as the network is now, by the
+    /// names of [`Mlp::tensors`]: without dropout and clipping. Empty before the first step.
+    fn gradients(&self) -> Vec<(String, Vec<f32>)>;
+
     /// All but the network and the order of rows that the rest of the run depends on.
     fn save(&mut self) -> Tensors;
 

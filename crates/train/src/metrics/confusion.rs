@@ -49,8 +49,13 @@ impl ConfusionMatrix {
     ///
     /// When a class is not below `num_classes`.
     pub fn add(&mut self, actual: usize, predicted: usize) {
+        self.add_rows(actual, predicted, 1);
+    }
+
+    /// Counts so many rows of one kind.
+    pub(crate) fn add_rows(&mut self, actual: usize, predicted: usize, rows: u64) {
         let index = self.index(actual, predicted);
-        self.counts[index] += 1;
+        self.counts[index] += rows;
     }
 
     /// How many classes there are.

@@ -24,10 +24,16 @@ use super::check_matrix;
 pub fn log_loss(probabilities: &[f64], actual: &[u32], num_classes: usize) -> f64 {
     check_matrix(probabilities, actual, num_classes);
     mean(
-        probabilities.chunks_exact(num_classes).zip(actual).map(|(row, &actual)| {
-            -row[actual as usize].clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()
-        }),
+        probabilities
+            .chunks_exact(num_classes)
+            .zip(actual)
+            .map(|(row, &actual)| row_log_loss(row, actual)),
     )
+}
+
+/// [`log_loss`] of one row.
+pub(crate) fn row_log_loss(row: &[f64], actual: u32) -> f64 {
+    -row[actual as usize].clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()
 }
 
 /// Brier score over all classes, in [0, 2]; 0 is best.
@@ -51,10 +57,14 @@ pub fn log_loss(probabilities: &[f64], actual: &[u32], num_classes: usize) -> f6
 /// Source: Brier, "Verification of forecasts expressed in terms of probability", 1950.
 pub fn brier(probabilities: &[f64], actual: &[u32], num_classes: usize) -> f64 {
     check_matrix(probabilities, actual, num_classes);
-    mean(probabilities.chunks_exact(num_classes).zip(actual).map(|(row, &actual)| {
-        let squared = |(class, p): (usize, &f64)| (p - f64::from(class == actual as usize)).powi(2);
-        row.iter().enumerate().map(squared).sum()
-    }))
+    let rows = probabilities.chunks_exact(num_classes).zip(actual);
+    mean(rows.map(|(row, &actual)| row_brier(row, actual)))
+}
+
+/// [`brier`] of one row.
+pub(crate) fn row_brier(row: &[f64], actual: u32) -> f64 {
+    let squared = |(class, p): (usize, &f64)| (p - f64::from(class == actual as usize)).powi(2);
+    row.iter().enumerate().map(squared).sum()
 }
 
 /// Brier score of the positive class, in [0, 1]; 0 is best, and `p = 0.5` throughout gives 0.25.
@@ -93,17 +103,54 @@ pub fn brier_binary(probabilities: &[f64], positive: &[bool]) -> f64 {
 /// Source: Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning", 2015;
 /// the bins are those of Guo et al., "On calibration of modern neural networks", 2017, equation 3.
 pub fn expected_calibration_error(confidence: &[f64], correct: &[bool], bins: usize) -> f64 {
+    // A bin's n_b cancels: n_b / n |accuracy_b - mean confidence_b| = |sum of the gaps| / n.
+    let gaps =
+        reliability(confidence, correct, bins).into_iter().map(|bin| bin.right - bin.confidence);
+    gaps.map(f64::abs).sum::<f64>() / confidence.len() as f64
+}
+
+/// The rows of a bin of confidence.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ReliabilityBin {
+    /// How many.
+    pub rows: usize,
+    /// How many of them are right.
+    pub right: f64,
+    /// The sum of their confidences.
+    pub confidence: f64,
+}
+
+/// Confidence and accuracy, bin by bin: the bins of [`expected_calibration_error`], in order, those without
+/// rows included.
+///
+/// # Panics
+///
+/// When `bins` is 0, or `confidence` and `correct` differ in length.
+pub fn reliability(confidence: &[f64], correct: &[bool], bins: usize) -> Vec<ReliabilityBin> {
     assert!(bins > 0, "bins must be at least 1");
     assert_eq!(confidence.len(), correct.len(), "one confidence for each row");
-    // Compared with the edges themselves: `confidence * bins`, rounded, can land in the next bin.
-    let inner_edges: Vec<f64> = (1..bins).map(|i| i as f64 / bins as f64).collect();
-    let mut gaps = vec![0.0; bins];
+    let mut all = vec![ReliabilityBin::default(); bins];
     for (&confidence, &correct) in confidence.iter().zip(correct) {
-        let bin = inner_edges.partition_point(|&edge| edge < confidence);
-        gaps[bin] += f64::from(correct) - confidence;
+        let bin = &mut all[calibration_bin(confidence, bins)];
+        bin.rows += 1;
+        bin.right += f64::from(correct);
+        bin.confidence += confidence;
     }
-    // A bin's n_b cancels: n_b / n |accuracy_b - mean confidence_b| = |sum of the gaps| / n.
-    gaps.iter().map(|gap| gap.abs()).sum::<f64>() / confidence.len() as f64
+    all
+}
+
+/// The bin, from 0, that a confidence falls in.
+pub(crate) fn calibration_bin(confidence: f64, bins: usize) -> usize {
+    let edge = |bin: usize| bin as f64 / bins as f64;
+    // Compared with the edges themselves: `confidence * bins`, rounded, can land in the next bin.
+    let near = ((confidence * bins as f64) as usize).min(bins - 1);
+    if near > 0 && confidence <= edge(near) {
+        near - 1
+    } else if near + 1 < bins && confidence > edge(near + 1) {
+        near + 1
+    } else {
+        near
+    }
 }
 
 fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {

@@ -24,17 +24,7 @@ use super::check_matrix;
 /// Source: Hanley and McNeil, "The meaning and use of the area under a ROC curve", 1982;
 /// scikit-learn's `roc_auc_score`.
 pub fn roc_auc(scores: &[f64], positive: &[bool]) -> Option<f64> {
-    let mut negatives_above = 0_u128;
-    let mut positives = 0_u128;
-    // Twice the pairs, so that half a pair is a whole number and the sum is exact.
-    let mut doubled_pairs_lost = 0_u128;
-    for tie in ties_from_the_top(scores, positive) {
-        doubled_pairs_lost += tie.positives * (2 * negatives_above + tie.negatives);
-        positives += tie.positives;
-        negatives_above += tie.negatives;
-    }
-    let doubled_pairs = 2 * positives * negatives_above;
-    (doubled_pairs > 0).then(|| (doubled_pairs - doubled_pairs_lost) as f64 / doubled_pairs as f64)
+    Ranking::new(scores, positive).areas(|_| 1).0
 }
 
 /// Average precision, the area under the precision-recall curve taken in steps, in [0, 1]; chance
@@ -56,14 +46,47 @@ pub fn roc_auc(scores: &[f64], positive: &[bool]) -> Option<f64> {
 /// Source: scikit-learn's `average_precision_score`, which warns and answers 0 where this is
 /// `None`; Davis and Goadrich, "The relationship between Precision-Recall and ROC curves", 2006.
 pub fn pr_auc(scores: &[f64], positive: &[bool]) -> Option<f64> {
-    let (mut true_positives, mut claimed) = (0_u128, 0_u128);
-    let mut sum = 0.0;
-    for tie in ties_from_the_top(scores, positive) {
-        true_positives += tie.positives;
-        claimed += tie.positives + tie.negatives;
-        sum += tie.positives as f64 * (true_positives as f64 / claimed as f64);
+    Ranking::new(scores, positive).areas(|_| 1).1
+}
+
+/// The receiver operating characteristic: `(false positive rate, true positive rate)` from (0, 0) to
+/// (1, 1), one point for each distinct score. [`roc_auc`] is the area under it.
+///
+/// Empty when there is no positive or no negative row. NaN ranks below every number.
+///
+/// # Panics
+///
+/// When `scores` and `positive` differ in length.
+pub fn roc_curve(scores: &[f64], positive: &[bool]) -> Vec<(f64, f64)> {
+    let ranking = Ranking::new(scores, positive);
+    let positives = positive.iter().filter(|positive| **positive).count();
+    let (positives, negatives) = (positives as f64, (positive.len() - positives) as f64);
+    if positives == 0.0 || negatives == 0.0 {
+        return Vec::new();
     }
-    (true_positives > 0).then(|| sum / true_positives as f64)
+    let rate = |[above, claimed]: [u64; 2]| {
+        ((claimed - above) as f64 / negatives, above as f64 / positives)
+    };
+    std::iter::once((0.0, 0.0)).chain(ranking.claims().map(rate)).collect()
+}
+
+/// The precision–recall curve: `(recall, precision)`, one point for each distinct score from the highest
+/// down. [`pr_auc`] is the area under it taken in steps: a precision holds from the recall before.
+///
+/// Empty when there is no positive row. NaN ranks below every number.
+///
+/// # Panics
+///
+/// When `scores` and `positive` differ in length.
+pub fn pr_curve(scores: &[f64], positive: &[bool]) -> Vec<(f64, f64)> {
+    let ranking = Ranking::new(scores, positive);
+    let positives = positive.iter().filter(|positive| **positive).count() as f64;
+    if positives == 0.0 {
+        return Vec::new();
+    }
+    let point =
+        |[above, claimed]: [u64; 2]| (above as f64 / positives, above as f64 / claimed as f64);
+    ranking.claims().map(point).collect()
 }
 
 /// The unweighted mean of a binary metric over the classes, each against all the others.
@@ -126,22 +149,70 @@ pub fn top_k_accuracy(scores: &[f64], actual: &[u32], num_classes: usize, k: usi
     hits.count() as f64 / actual.len() as f64
 }
 
-/// The rows that share one score.
-struct Tie {
-    positives: u128,
-    negatives: u128,
+/// Rows from the highest score down. It is made once and asked many times, with other counts of each row.
+pub(crate) struct Ranking {
+    /// Rows by place.
+    order: Vec<u32>,
+    /// By place: whether the row is positive, and whether the next one has a lower score.
+    positive: Vec<bool>,
+    ends_tie: Vec<bool>,
 }
 
-fn ties_from_the_top(scores: &[f64], positive: &[bool]) -> Vec<Tie> {
-    assert_eq!(scores.len(), positive.len(), "one score for each row");
-    let mut rows: Vec<(f64, bool)> = scores.iter().copied().zip(positive.iter().copied()).collect();
-    rows.sort_unstable_by(|a, b| compare(b.0, a.0));
-    rows.chunk_by(|a, b| compare(a.0, b.0) == Ordering::Equal)
-        .map(|tie| {
-            let positives = tie.iter().filter(|row| row.1).count();
-            Tie { positives: positives as u128, negatives: (tie.len() - positives) as u128 }
+impl Ranking {
+    /// # Panics
+    ///
+    /// When `scores` and `positive` differ in length.
+    pub(crate) fn new(scores: &[f64], positive: &[bool]) -> Self {
+        assert_eq!(scores.len(), positive.len(), "one score for each row");
+        let mut rows: Vec<(f64, u32)> = scores.iter().copied().zip(0..).collect();
+        rows.sort_unstable_by(|a, b| compare(b.0, a.0));
+        let tied = |pair: &[(f64, u32)]| compare(pair[0].0, pair[1].0) == Ordering::Equal;
+        let mut ends_tie: Vec<bool> = rows.windows(2).map(|pair| !tied(pair)).collect();
+        ends_tie.push(true);
+        Self {
+            positive: rows.iter().map(|(_, row)| positive[*row as usize]).collect(),
+            order: rows.into_iter().map(|(_, row)| row).collect(),
+            ends_tie,
+        }
+    }
+
+    /// [`roc_auc`] and [`pr_auc`], with each row counted so often.
+    pub(crate) fn areas(&self, count: impl Fn(usize) -> u32) -> (Option<f64>, Option<f64>) {
+        let (mut positives, mut negatives) = (0_u64, 0_u64);
+        // Twice the pairs, so that half a pair is a whole number and the sum is exact.
+        let mut doubled_pairs_lost = 0_u64;
+        let mut precisions = 0.0;
+        let mut tie = [0_u64; 2];
+        for ((row, positive), ends) in self.order.iter().zip(&self.positive).zip(&self.ends_tie) {
+            tie[usize::from(*positive)] += u64::from(count(*row as usize));
+            if *ends {
+                let [tied_negatives, tied_positives] = std::mem::take(&mut tie);
+                doubled_pairs_lost += tied_positives * (2 * negatives + tied_negatives);
+                positives += tied_positives;
+                negatives += tied_negatives;
+                if tied_positives > 0 {
+                    let precision = positives as f64 / (positives + negatives) as f64;
+                    precisions += tied_positives as f64 * precision;
+                }
+            }
+        }
+        let doubled_pairs = 2 * positives * negatives;
+        let won = (doubled_pairs - doubled_pairs_lost) as f64;
+        (
+            (doubled_pairs > 0).then(|| won / doubled_pairs as f64),
+            (positives > 0).then(|| precisions / positives as f64),
+        )
+    }
+
+    /// Positive rows, and rows, with at least a score, for each score from the highest down.
+    fn claims(&self) -> impl Iterator<Item = [u64; 2]> {
+        let mut above = [0_u64; 2];
+        let places = self.positive.iter().zip(&self.ends_tie);
+        places.filter_map(move |(positive, ends)| {
+            above = [above[0] + u64::from(*positive), above[1] + 1];
+            ends.then_some(above)
         })
-        .collect()
+    }
 }
 
 /// The numbers' own order, with every NaN level with the others and below the numbers.

@@ -8,7 +8,7 @@ use std::{io, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::TrainError;
+use crate::{error::TrainError, metrics::ConfusionMatrix};
 
 pub use history::HistoryFile;
 pub use progress::ProgressBar;
@@ -35,7 +35,7 @@ impl<O: Observer> Observer for Option<O> {
 }
 
 /// What happens in a run, in this order: `Run`, then for each epoch its `Iteration`s, `Losses`,
-/// `Validation` (with validation rows) and `Epoch`, at last `Stop`. Restarts each begin with a
+/// `Validation` (with validation rows), `Epoch` and `Network`, at last `Stop`. Restarts each begin with a
 /// `Run`. A run that goes on from a checkpoint tells so right after the first `Run`; `Checkpoint` comes
 /// after any `Iteration` or `Epoch`.
 #[derive(Debug, Clone)]
@@ -88,6 +88,8 @@ pub enum Event<'a> {
     },
     /// An epoch is complete.
     Epoch(&'a EpochRecord),
+    /// The network after the epoch, for those who ask.
+    Network(Network<'a>),
     /// The run ends.
     Stop {
         /// Why.
@@ -95,6 +97,44 @@ pub enum Event<'a> {
         /// The epoch whose weights are kept, counted from 1.
         kept_epoch: usize,
     },
+}
+
+/// A network in training. What is asked for is computed then, on the thread that trains.
+#[derive(Clone, Copy)]
+pub struct Network<'a> {
+    pub(crate) epoch: usize,
+    pub(crate) weights: &'a dyn Fn() -> Vec<(String, Vec<f32>)>,
+    pub(crate) gradients: &'a dyn Fn() -> Vec<(String, Vec<f32>)>,
+    pub(crate) confusion: &'a dyn Fn() -> Option<ConfusionMatrix>,
+}
+
+impl Network<'_> {
+    /// Counted from 1.
+    pub fn epoch(&self) -> usize {
+        self.epoch
+    }
+
+    /// The weights by name, as [`kiln_model::Mlp::tensors`] has them; none where one is not finite.
+    pub fn weights(&self) -> Vec<(String, Vec<f32>)> {
+        (self.weights)()
+    }
+
+    /// The slope of the mean loss by each weight, by the same names: on the last batch of the epoch, without
+    /// dropout and clipping. About the cost of two iterations.
+    pub fn gradients(&self) -> Vec<(String, Vec<f32>)> {
+        (self.gradients)()
+    }
+
+    /// What the validation rows were taken for; of a multi-label task, over all labels.
+    pub fn confusion(&self) -> Option<ConfusionMatrix> {
+        (self.confusion)()
+    }
+}
+
+impl std::fmt::Debug for Network<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Network").field("epoch", &self.epoch).finish_non_exhaustive()
+    }
 }
 
 /// The size of a run.
@@ -116,6 +156,8 @@ pub struct RunInfo {
     pub num_epochs: usize,
     /// In each epoch.
     pub iterations_per_epoch: usize,
+    /// Epochs without improvement that stop it; `None`: it does not stop early.
+    pub patience: Option<usize>,
 }
 
 /// One epoch, one row of the history. The two columns that depend on the clock stand last: without

@@ -1,19 +1,30 @@
-use std::io::IsTerminal;
+use std::{
+    io::{self, IsTerminal, Write},
+    time::{Duration, Instant},
+};
 
 use indicatif::{ProgressBar as Bar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
-use super::{EpochRecord, Event, Observer, StopReason};
+use super::{EpochRecord, Event, Observer, RunInfo, StopReason};
 use crate::error::TrainError;
 
-/// Draws a progress bar on stderr, and a line for each epoch. Where stderr is no terminal, the
-/// lines alone.
+/// How often a log hears of a run whose epochs leave no lines.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Shows on stderr how a run goes: how far it is, rows per second, the time left, losses, the best epoch and,
+/// with a patience, how much of it is left; and a line for each epoch.
+///
+/// Fits in 80 columns. Where stderr is no terminal there are lines alone; without lines for epochs, one
+/// every ten seconds.
 #[derive(Debug)]
 pub struct ProgressBar {
     bar: Bar,
-    num_epochs: usize,
-    restarts: usize,
+    run: Option<RunInfo>,
+    /// The epoch that is best so far, and its score.
+    best: Option<(usize, f64)>,
     terminal: bool,
     epoch_lines: bool,
+    last_line: Instant,
 }
 
 impl ProgressBar {
@@ -21,10 +32,11 @@ impl ProgressBar {
     pub fn stderr() -> Self {
         Self {
             bar: Bar::hidden(),
-            num_epochs: 0,
-            restarts: 1,
-            terminal: std::io::stderr().is_terminal(),
+            run: None,
+            best: None,
+            terminal: io::stderr().is_terminal(),
             epoch_lines: true,
+            last_line: Instant::now(),
         }
     }
 
@@ -38,7 +50,55 @@ impl ProgressBar {
         if self.terminal {
             self.bar.println(text);
         } else {
-            eprintln!("{text}");
+            // Where stderr is closed there is no one to tell.
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+
+    fn start(&mut self, run: &RunInfo) {
+        if run.restarts > 1 {
+            self.line(format!("restart {}/{}", run.restart, run.restarts));
+        }
+        let target = match self.terminal {
+            true => ProgressDrawTarget::stderr(),
+            false => ProgressDrawTarget::hidden(),
+        };
+        let style = "{prefix} {bar:22} {percent:>3} %  {per_sec}  {eta} left\n{msg}";
+        let style =
+            ProgressStyle::with_template(style).expect("the template is well formed").with_key(
+                "per_sec",
+                |state: &indicatif::ProgressState, to: &mut dyn std::fmt::Write| {
+                    // An unwritable buffer of our own is not to be reported to anyone.
+                    let _ = write!(to, "{:.0} rows/s", state.per_sec());
+                },
+            );
+        // Rows, not iterations: what is left and how fast it goes are then in one unit. A run that fails
+        // tells no one that it stops: the bar goes when it is dropped.
+        self.bar = Bar::with_draw_target(Some((run.rows * run.num_epochs) as u64), target)
+            .with_style(style)
+            .with_prefix(epoch_of(0, run.num_epochs))
+            .with_finish(ProgressFinish::AndClear);
+        (self.run, self.best) = (Some(run.clone()), None);
+    }
+
+    fn epoch(&mut self, record: &EpochRecord) {
+        let Some(run) = self.run.clone() else { return };
+        self.count(record);
+        if self.epoch_lines {
+            self.line(epoch_line(record, run.num_epochs));
+        } else if !self.terminal && self.last_line.elapsed() >= LOG_INTERVAL {
+            self.last_line = Instant::now();
+            let standing = standing(record, self.best, run.patience);
+            let epoch = epoch_of(record.epoch, run.num_epochs);
+            self.line(format!("{epoch}  {standing}  {:.0} rows/s", record.rows_per_second));
+        }
+        self.bar.set_prefix(epoch_of(record.epoch, run.num_epochs));
+        self.bar.set_message(standing(record, self.best, run.patience));
+    }
+
+    fn count(&mut self, record: &EpochRecord) {
+        if let Some(loss) = record.valid_loss.filter(|_| record.best) {
+            self.best = Some((record.epoch, loss));
         }
     }
 }
@@ -46,41 +106,19 @@ impl ProgressBar {
 impl Observer for ProgressBar {
     fn observe(&mut self, event: &Event<'_>) -> Result<(), TrainError> {
         match event {
-            Event::Run(run) => {
-                (self.num_epochs, self.restarts) = (run.num_epochs, run.restarts);
-                if run.restarts > 1 {
-                    self.line(format!("restart {}/{}", run.restart, run.restarts));
-                }
-                // Rows, not iterations: what is left and how fast it goes are then in one unit.
-                let rows = (run.rows * run.num_epochs) as u64;
-                let target = if self.terminal {
-                    ProgressDrawTarget::stderr()
-                } else {
-                    ProgressDrawTarget::hidden()
-                };
-                let style = "{bar:24} {percent:>3} %  {per_sec} left {eta}  {msg}";
-                let style = ProgressStyle::with_template(style)
-                    .expect("the template is well formed")
-                    .with_key(
-                        "per_sec",
-                        |state: &indicatif::ProgressState, w: &mut dyn std::fmt::Write| {
-                            // An unwritable buffer of our own is not to be reported to anyone.
-                            let _ = write!(w, "{:.0} rows/s", state.per_sec());
-                        },
-                    );
-                // A run that fails tells no one that it stops: the bar goes when it is dropped.
-                self.bar = Bar::with_draw_target(Some(rows), target)
-                    .with_style(style)
-                    .with_finish(ProgressFinish::AndClear);
-            }
+            Event::Run(run) => self.start(run),
             Event::Resume { iteration, rows, records } => {
                 self.bar.set_position(*rows as u64);
                 self.bar.reset_eta();
-                let epochs = records.iter().filter(|record| record.iterations <= *iteration);
+                let done = || records.iter().filter(|record| record.iterations <= *iteration);
                 self.line(format!(
                     "going on after iteration {iteration}, {} epochs done",
-                    epochs.count()
+                    done().count()
                 ));
+                let restart = self.run.as_ref().map(|run| run.restart);
+                done()
+                    .filter(|record| Some(record.restart) == restart)
+                    .for_each(|record| self.count(record));
             }
             Event::Checkpoint { failure: None, .. } => {}
             Event::Checkpoint { path, failure: Some(failure) } => self.line(format!(
@@ -88,12 +126,7 @@ impl Observer for ProgressBar {
                 path.display()
             )),
             Event::Iteration { rows, .. } => self.bar.inc(*rows as u64),
-            Event::Epoch(record) => {
-                if self.epoch_lines {
-                    self.line(epoch_line(record, self.num_epochs));
-                }
-                self.bar.set_message(format!("epoch {}/{}", record.epoch, self.num_epochs));
-            }
+            Event::Epoch(record) => self.epoch(record),
             Event::Stop { reason, kept_epoch } => {
                 self.bar.finish_and_clear();
                 if *reason == StopReason::Patience {
@@ -102,23 +135,42 @@ impl Observer for ProgressBar {
                     ));
                 }
             }
-            Event::Losses { .. } | Event::Validation { .. } => {}
+            Event::Losses { .. } | Event::Validation { .. } | Event::Network(_) => {}
         }
         Ok(())
     }
 }
 
-fn epoch_line(record: &EpochRecord, num_epochs: usize) -> String {
+fn epoch_of(epoch: usize, num_epochs: usize) -> String {
     let width = num_epochs.to_string().len();
+    format!("epoch {epoch:>width$}/{num_epochs}")
+}
+
+/// Where a run stands: losses, the best epoch, and the patience that is left.
+fn standing(record: &EpochRecord, best: Option<(usize, f64)>, patience: Option<usize>) -> String {
+    let mut text = format!("train loss {:.4}", record.train_loss);
+    if let Some(loss) = record.valid_loss {
+        text += &format!("  valid {loss:.4}");
+    }
+    if let (Some((epoch, loss)), Some(patience)) = (best, patience) {
+        let left = patience.saturating_sub(record.epoch - epoch);
+        text += &format!("  best {loss:.4} (epoch {epoch})  patience left {left}");
+    }
+    text
+}
+
+fn epoch_line(record: &EpochRecord, num_epochs: usize) -> String {
     let valid = match (record.valid_loss, record.valid_accuracy) {
         (Some(loss), Some(accuracy)) => {
-            format!("  valid loss {loss:.4}  accuracy {:.2} %", 100.0 * accuracy)
+            format!("  valid {loss:.4}  accuracy {:.2} %", 100.0 * accuracy)
         }
         _ => String::new(),
     };
     format!(
-        "epoch {:>width$}/{num_epochs}  train loss {:.4}{valid}  {:.0} rows/s",
-        record.epoch, record.train_loss, record.rows_per_second
+        "{}  train loss {:.4}{valid}  {:.0} rows/s",
+        epoch_of(record.epoch, num_epochs),
+        record.train_loss,
+        record.rows_per_second
     )
 }
 
@@ -126,9 +178,8 @@ fn epoch_line(record: &EpochRecord, num_epochs: usize) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn epoch_line_says_what_there_is() {
-        let mut record = EpochRecord {
+    fn record() -> EpochRecord {
+        EpochRecord {
             restart: 1,
             epoch: 3,
             iterations: 30,
@@ -139,12 +190,37 @@ mod tests {
             best: true,
             seconds: 1.0,
             rows_per_second: 54321.9,
-        };
+        }
+    }
+
+    #[test]
+    fn epoch_line_says_what_there_is() {
+        let mut record = record();
         assert_eq!(
             epoch_line(&record, 10),
-            "epoch  3/10  train loss 0.1235  valid loss 0.2000  accuracy 98.77 %  54322 rows/s"
+            "epoch  3/10  train loss 0.1235  valid 0.2000  accuracy 98.77 %  54322 rows/s"
         );
         (record.valid_loss, record.valid_accuracy) = (None, None);
         assert_eq!(epoch_line(&record, 10), "epoch  3/10  train loss 0.1235  54322 rows/s");
+    }
+
+    #[test]
+    fn standing_counts_the_patience_that_is_left() {
+        let record = record();
+        assert_eq!(
+            standing(&record, Some((1, 0.19)), Some(15)),
+            "train loss 0.1235  valid 0.2000  best 0.1900 (epoch 1)  patience left 13"
+        );
+        assert_eq!(standing(&record, None, None), "train loss 0.1235  valid 0.2000");
+    }
+
+    #[test]
+    fn lines_fit_in_eighty_columns() {
+        let mut record = record();
+        (record.epoch, record.rows_per_second) = (1000, 12_345_678.0);
+        (record.train_loss, record.valid_loss) = (12.3456, Some(12.3456));
+        assert!(epoch_line(&record, 1000).len() <= 80, "{}", epoch_line(&record, 1000));
+        let standing = standing(&record, Some((999, 12.3456)), Some(100));
+        assert!(standing.len() < 80, "{standing}");
     }
 }

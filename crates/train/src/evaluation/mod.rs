@@ -1,4 +1,13 @@
-use kiln_data::{Dataset, Targets};
+//! How good predictions are over a whole dataset, how sure that is, and what follows from it.
+
+mod bootstrap;
+mod calibration;
+mod importance;
+mod metric;
+mod scores;
+mod threshold;
+
+use kiln_data::Dataset;
 use kiln_model::Task;
 use serde::Serialize;
 
@@ -10,8 +19,16 @@ use crate::{
     predict::Predictions,
 };
 
+pub use bootstrap::{Comparison, Interval, Intervals, compare};
+pub use calibration::{fit_temperature, logit_loss};
+pub use importance::{Importance, permutation_importance};
+pub use metric::Metric;
+pub use scores::{Scores, class_rows};
+pub(crate) use scores::{actual, argmax, exact_match, mean_loss};
+pub use threshold::ThresholdRule;
+
 /// Bins of the expected calibration error, as in Guo et al. 2017.
-const CALIBRATION_BINS: usize = 15;
+pub const CALIBRATION_BINS: usize = 15;
 /// Up to this many guesses count in `top_k_accuracy`.
 const MAX_TOP_K: usize = 5;
 
@@ -52,33 +69,32 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// Compares predictions with the targets of the dataset they were made for.
+    /// Compares predictions with the targets of the dataset they were made for:
+    /// [`Scores::evaluation`].
     ///
     /// # Panics
     ///
     /// If they were made for another dataset or task.
     pub fn new(task: Task, dataset: &Dataset, predictions: &Predictions) -> Self {
-        let loss = mean_loss(predictions, dataset.weights());
-        let actual = actual(task, dataset.targets());
-        let width = task.d_output();
-        let probabilities = probabilities(task, &predictions.logits);
-        match task {
+        Scores::new(task, dataset, predictions).evaluation()
+    }
+
+    fn of_scores(scores: &Scores) -> Self {
+        let (loss, actual, decisions) = (scores.loss(), scores.actual(), scores.decisions());
+        let probabilities = scores.probabilities();
+        match scores.task() {
             Task::Multiclass { num_classes } => {
-                Self::multiclass(loss, &actual, &predictions.decisions, &probabilities, num_classes)
+                Self::multiclass(loss, actual, decisions, probabilities, num_classes)
             }
             Task::Binary | Task::MultiLabel { .. } => {
-                let column = |values: &[u32], label: usize| -> Vec<u32> {
-                    values.iter().skip(label).step_by(width).copied().collect()
-                };
-                let labels: Vec<Self> = (0..width)
+                let labels: Vec<Self> = (0..scores.width())
                     .map(|label| {
-                        let p: Vec<f64> =
-                            probabilities.iter().skip(label).step_by(width).copied().collect();
-                        let decisions = column(&predictions.decisions, label);
-                        Self::binary(loss, &column(&actual, label), &decisions, &p)
+                        let [actual, decided] =
+                            [actual, decisions].map(|values| scores.column(values, label));
+                        Self::binary(loss, &actual, &decided, &scores.column(probabilities, label))
                     })
                     .collect();
-                Self::over_labels(labels, exact_match(&actual, &predictions.decisions, width))
+                Self::over_labels(labels, exact_match(actual, decisions, scores.width()))
             }
         }
     }
@@ -154,83 +170,10 @@ impl Evaluation {
     }
 }
 
-/// The rows, from 0, whose decision is not right; multi-label: in every label.
-///
-/// # Panics
-///
-/// If the predictions were made for another dataset or task.
-pub fn mistakes(task: Task, dataset: &Dataset, predictions: &Predictions) -> Vec<usize> {
-    let actual = actual(task, dataset.targets());
-    let width = actual.len() / dataset.rows();
-    let rows = actual.chunks_exact(width).zip(predictions.decisions.chunks_exact(width));
-    let wrong = rows.enumerate().filter(|(_, (actual, decided))| actual != decided);
-    wrong.map(|(row, _)| row).collect()
-}
-
-/// Σ wᵢ·lᵢ / Σ wᵢ in f64.
-pub(crate) fn mean_loss(predictions: &Predictions, weights: Option<&[f32]>) -> f64 {
-    let losses = predictions.losses.iter().map(|loss| f64::from(*loss));
-    match weights {
-        None => losses.sum::<f64>() / predictions.losses.len() as f64,
-        Some(weights) => {
-            let weights = weights.iter().map(|weight| f64::from(*weight));
-            let weighted: f64 = losses.zip(weights.clone()).map(|(loss, w)| loss * w).sum();
-            weighted / weights.sum::<f64>()
-        }
-    }
-}
-
-/// The share of rows whose decisions, `width` of them, are all right.
-pub(crate) fn exact_match(actual: &[u32], decisions: &[u32], width: usize) -> f64 {
-    let rows = actual.chunks_exact(width).zip(decisions.chunks_exact(width));
-    let right = rows.filter(|(actual, decided)| actual == decided).count();
-    right as f64 / (actual.len() / width) as f64
-}
-
-/// The right decision for each row, in the form of [`Predictions::decisions`].
-pub(crate) fn actual(task: Task, targets: &Targets) -> Vec<u32> {
-    match targets {
-        Targets::Classes { indices, .. } => indices.clone(),
-        Targets::Dense { values, width } => match task {
-            Task::Multiclass { .. } => values.chunks_exact(*width).map(argmax).collect(),
-            _ => values.iter().map(|value| u32::from(*value >= 0.5)).collect(),
-        },
-    }
-}
-
-/// The first of the largest values.
-pub(crate) fn argmax(row: &[f32]) -> u32 {
-    let mut best = 0;
-    for (i, value) in row.iter().enumerate() {
-        if *value > row[best] {
-            best = i;
-        }
-    }
-    best as u32
-}
-
-/// Sigmoid or softmax in f64: an f32 probability near 1 loses the digits that log loss is made of.
-fn probabilities(task: Task, logits: &[f32]) -> Vec<f64> {
-    match task {
-        Task::Binary | Task::MultiLabel { .. } => {
-            logits.iter().map(|z| 1.0 / (1.0 + (-f64::from(*z)).exp())).collect()
-        }
-        Task::Multiclass { num_classes } => {
-            let mut probabilities = Vec::with_capacity(logits.len());
-            for row in logits.chunks_exact(num_classes) {
-                let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let exp: Vec<f64> = row.iter().map(|z| f64::from(z - max).exp()).collect();
-                let sum: f64 = exp.iter().sum();
-                probabilities.extend(exp.iter().map(|e| e / sum));
-            }
-            probabilities
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kiln_data::Targets;
 
     fn close(found: f64, expected: f64) {
         assert!((found - expected).abs() < 1e-7, "{found} {expected}");
@@ -256,7 +199,9 @@ mod tests {
         let found = Evaluation::new(Task::Multiclass { num_classes: 2 }, &dataset, &predictions);
         close(found.loss, (0.3 + 0.5 + 2.0 * 1.4) / 4.0);
         close(found.accuracy, 2.0 / 3.0);
-        assert_eq!(mistakes(Task::Multiclass { num_classes: 2 }, &dataset, &predictions), [2]);
+        let scores = Scores::new(Task::Multiclass { num_classes: 2 }, &dataset, &predictions);
+        assert_eq!(scores.mistakes(), [2]);
+        close(scores.log_loss(), found.log_loss);
         close(found.balanced_accuracy, 0.75);
         close(found.log_loss, (2.0 * (4.0_f64 / 3.0).ln() + 4.0_f64.ln()) / 3.0);
         close(found.brier, (2.0 * 0.125 + 1.125) / 3.0);
