@@ -168,8 +168,9 @@ impl<B: KilnBackend> Classifier<B> {
         probabilities.rows().flat_map(decide).collect()
     }
 
-    /// Row-major `[rows, d_output]`.
-    fn logits(&self, features: &[f32]) -> Vec<f32> {
+    /// What the network says of rows that are preprocessed already, row-major `[rows, d_input]`: row-major
+    /// `[rows, d_output]`.
+    pub fn logits(&self, features: &[f32]) -> Vec<f32> {
         if let Some(network) = &self.network {
             return network.logits(features);
         }

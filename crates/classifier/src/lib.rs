@@ -92,5 +92,5 @@ mod prediction;
 pub use classifier::Classifier;
 pub use error::ClassifierError;
 pub use input::{Input, Matrix};
-pub use manifest::{FORMAT_VERSION, Manifest, Training, embeddings_of, task_of};
+pub use manifest::{Epoch, FORMAT_VERSION, Manifest, Training, embeddings_of, task_of};
 pub use prediction::{Prediction, Predictions, Probabilities};

@@ -5,13 +5,15 @@ use serde::{Deserialize, Serialize};
 use crate::ClassifierError;
 
 /// The format of the files that this version writes, and the newest that it reads.
-pub const FORMAT_VERSION: u32 = 1;
+///
+/// Format 2 added `training.class_rows` and `training.history`, which are empty in files of format 1.
+pub const FORMAT_VERSION: u32 = 2;
 
 /// All of a classifier but the weights of its network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// [`FORMAT_VERSION`].
+    /// [`FORMAT_VERSION`], or an older one.
     pub format_version: u32,
     /// The version of Kiln that trained it.
     pub kiln_version: String,
@@ -61,6 +63,26 @@ pub struct Training {
     pub backend: String,
     /// The whole config of the run.
     pub config: serde_json::Value,
+    /// Training rows of each class, or those that have each label: what guessing knows. Empty: not known.
+    #[serde(default)]
+    pub class_rows: Vec<usize>,
+    /// One for each epoch, in order. Empty: not known.
+    #[serde(default)]
+    pub history: Vec<Epoch>,
+}
+
+/// What was known at the end of an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Epoch {
+    /// Of its last iteration.
+    pub learning_rate: f64,
+    /// Mean nats per row over the epoch, each row before its own update.
+    pub train_loss: f64,
+    /// Mean nats per validation row.
+    pub valid_loss: Option<f64>,
+    /// Share of validation rows that are right.
+    pub valid_accuracy: Option<f64>,
 }
 
 /// What a network is to predict for these targets.
@@ -91,12 +113,9 @@ impl Manifest {
     /// [`ClassifierError::Mismatch`], [`ClassifierError::Model`] or [`ClassifierError::Data`] for
     /// the first part that is wrong.
     pub fn validate(&self) -> Result<(), ClassifierError> {
-        if self.format_version != FORMAT_VERSION {
-            return Err(ClassifierError::mismatch(
-                "format_version",
-                self.format_version,
-                FORMAT_VERSION,
-            ));
+        if !(1..=FORMAT_VERSION).contains(&self.format_version) {
+            let expected = format!("1 to {FORMAT_VERSION}");
+            return Err(ClassifierError::mismatch("format_version", self.format_version, expected));
         }
         if !(self.threshold > 0.0 && self.threshold < 1.0) {
             return Err(ClassifierError::mismatch(
@@ -119,6 +138,10 @@ impl Manifest {
         self.network.validate()?;
 
         let classes = self.target.classes().len();
+        let class_rows = self.training.class_rows.len();
+        if ![0, classes].contains(&class_rows) {
+            return Err(ClassifierError::mismatch("training.class_rows", class_rows, classes));
+        }
         let task = task_of(&self.target);
         if self.task != task {
             let expected = format!("{task:?}, for {classes} classes or labels");

@@ -43,6 +43,7 @@ mod gzip;
 mod idx;
 mod images;
 mod infer;
+mod keys;
 mod mnist;
 mod number;
 mod preprocess;
@@ -63,6 +64,7 @@ pub use error::{DataError, MirrorFailure};
 pub use idx::{Idx, read_idx, read_idx_from};
 pub use images::{ImageDataset, draw_images};
 pub use infer::{SchemaOptions, infer_schema};
+pub use keys::shared_rows;
 pub use mnist::mnist;
 pub use preprocess::{
     Binding, Embedded, Embedding, Feature, Numeric, OneHot, PreprocessConfig, Preprocessor, Scale,

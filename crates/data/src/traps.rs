@@ -1,11 +1,11 @@
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::RandomState;
 
 use serde::Serialize;
 
-use crate::number::parse_number;
-use crate::schema::{ColumnKind, ColumnSchema, Schema};
-use crate::table::{Cell, Cells, Table};
+use crate::keys::{add_keys, column_keys, columns_of};
+use crate::schema::{ColumnKind, Schema};
+use crate::table::Table;
 
 /// Rows below which nothing is said of a column that gives the target away.
 const FEWEST_ROWS: usize = 20;
@@ -31,32 +31,23 @@ impl std::fmt::Display for Trap {
     }
 }
 
-/// A value reduced to what comparing takes: the bits of a number, the hash of a text.
-type Key = Option<u64>;
-
 /// The traps that show only beside the target: rows that occur several times, and features that alone
 /// tell the class of every row.
 ///
 /// There are none where the schema has not just one target column.
 pub fn target_traps(table: &Table, schema: &Schema) -> Vec<Trap> {
     let hasher = RandomState::new();
-    let of_kind = |kind: fn(ColumnKind) -> bool| {
-        let columns = schema.columns.iter().filter(move |column| kind(column.kind));
-        columns.filter_map(|column| Some((column, table.column(&column.name).ok()?)))
-    };
-    let targets: Vec<_> = of_kind(|kind| kind == ColumnKind::Target).collect();
+    let targets: Vec<_> = columns_of(table, schema, |kind| kind == ColumnKind::Target).collect();
     let [(target, target_index)] = targets[..] else { return Vec::new() };
-    let keys = |column: &ColumnSchema, index| column_keys(table, schema, column, index, &hasher);
-    let classes = keys(target, target_index);
+    let classes = column_keys(table, schema, target, target_index, &hasher);
     let num_classes = classes.iter().flatten().collect::<HashSet<_>>().len();
 
     let mut traps = Vec::new();
-    let mut row_hashes: Vec<u64> = classes.iter().map(|class| hasher.hash_one(class)).collect();
-    for (column, index) in of_kind(ColumnKind::is_feature) {
-        let values = keys(column, index);
-        for (hash, value) in row_hashes.iter_mut().zip(&values) {
-            *hash = hasher.hash_one((*hash, value));
-        }
+    let mut row_hashes = vec![0; table.num_rows()];
+    add_keys(&mut row_hashes, &classes, &hasher);
+    for (column, index) in columns_of(table, schema, ColumnKind::is_feature) {
+        let values = column_keys(table, schema, column, index, &hasher);
+        add_keys(&mut row_hashes, &values, &hasher);
         let pairs: Vec<(u64, u64)> =
             values.iter().zip(&classes).filter_map(|(v, c)| v.zip(*c)).collect();
         let gives_away = num_classes > 1
@@ -84,37 +75,6 @@ pub fn target_traps(table: &Table, schema: &Schema) -> Vec<Trap> {
         traps.insert(0, Trap { column: None, message });
     }
     traps
-}
-
-/// One key per row, none where the value is missing.
-fn column_keys(
-    table: &Table,
-    schema: &Schema,
-    column: &ColumnSchema,
-    index: usize,
-    hasher: &RandomState,
-) -> Vec<Key> {
-    let missing: HashSet<&str> =
-        schema.missing.iter().chain(&column.missing).map(String::as_str).collect();
-    // Adding 0 makes -0 and 0 one value.
-    let number = |value: f64| (!value.is_nan()).then(|| (value + 0.0).to_bits());
-    let text_key = |text: &str| match column.kind {
-        _ if missing.contains(text) => None,
-        ColumnKind::Numeric => parse_number(text).and_then(number),
-        _ => Some(hasher.hash_one(text)),
-    };
-    let mut keys = Vec::with_capacity(table.num_rows());
-    for rows in table.chunks() {
-        let cells = Cells::new(rows.batch.column(index));
-        keys.extend((0..rows.batch.num_rows()).map(|row| match cells.get(row) {
-            Cell::Missing => None,
-            Cell::Text(text) => text_key(text),
-            Cell::Integer(value) => number(value as f64),
-            Cell::Number(value) => number(value),
-            Cell::Boolean(value) => Some(u64::from(value)),
-        }));
-    }
-    keys
 }
 
 /// Whether each value occurs with one class only, and often enough for that to mean something.

@@ -99,6 +99,21 @@ impl Preprocessor {
         dense.into_iter().chain(embedded).flat_map(Feature::names).collect()
     }
 
+    /// Which columns of the matrix each of [`features`](Self::features) became.
+    pub fn feature_ranges(&self) -> Vec<std::ops::Range<usize>> {
+        let mut ranges = vec![0..0; self.features.len()];
+        let mut end = 0;
+        // As in the matrix: the dense ones first.
+        for embedded in [false, true] {
+            let features = self.features.iter().zip(&mut ranges);
+            for (feature, range) in features.filter(|(of, _)| of.is_embedded() == embedded) {
+                *range = end..end + feature.width();
+                end = range.end;
+            }
+        }
+        ranges
+    }
+
     /// The columns of a table that it needs.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
         self.features.iter().map(|feature| feature.name.as_str())
