@@ -5,12 +5,14 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use kiln::assessment::{About, Assessment, Mistake, epochs};
 use kiln::backend::{self, BackendName, Job, TrainBackend};
 use kiln::data::{digits, draw_images, mnist};
 use kiln::model::{MlpConfig, Task};
+use kiln::store::write_atomically;
 use kiln::train::{
-    BatchSize, Decay, EarlyStopping, Evaluation, HistoryFile, Monitor, Observer, OptimizerConfig,
-    ProgressBar, TrainConfig, fit, mistakes, predict,
+    BatchSize, Decay, EarlyStopping, HistoryFile, Monitor, Observer, OptimizerConfig, ProgressBar,
+    Scores, TrainConfig, class_rows, fit, predict,
 };
 
 /// Train a digit classifier and print its test accuracy
@@ -44,6 +46,9 @@ struct Args {
     /// Write one row per epoch to this file: JSON lines if it ends in .jsonl, else CSV
     #[arg(long)]
     history: Option<PathBuf>,
+    /// Write what was learned, and where it errs, to this HTML file
+    #[arg(long)]
+    report: Option<PathBuf>,
 }
 
 impl Job for Args {
@@ -67,6 +72,7 @@ impl Job for Args {
         println!("{}: {train_rows} rows train, {valid_rows} valid, {test_rows} test", images.name);
 
         let task = Task::Multiclass { num_classes: 10 };
+        let class_rows = class_rows(task, train.targets());
         let model = MlpConfig::new(train.d_input(), 10).with_hidden(self.hidden).with_dropout(0.2);
         println!("{model}");
         let config = TrainConfig::new()
@@ -83,14 +89,37 @@ impl Job for Args {
         let trained = fit::<B>(&model, task, &config, train, Some(valid), &device, observers)?;
 
         let predictions = predict(&trained.model, task, &config.loss, test, &device)?;
-        let evaluation = Evaluation::new(task, test, &predictions);
+        let scores = Scores::new(task, test, &predictions);
+        let evaluation = scores.evaluation();
         println!("test accuracy: {:.2} %", 100.0 * evaluation.accuracy);
         println!("{}", evaluation.confusion[0]);
-        let wrong: Vec<usize> = mistakes(task, test, &predictions).into_iter().take(5).collect();
+        let wrong: Vec<usize> = scores.mistakes().into_iter().take(5).collect();
         let taken_for = wrong.iter().map(|row| predictions.decisions[*row]);
         println!("taken for {:?}:", taken_for.collect::<Vec<_>>());
         let pictures: Vec<&[f32]> = wrong.iter().map(|row| test.row(*row)).collect();
         print!("{}", draw_images(&pictures, images.width));
+
+        let Some(path) = self.report else { return Ok(()) };
+        let classes = (0..10).map(|digit| digit.to_string()).collect();
+        let mut assessment = Assessment::new(classes, scores, self.seed);
+        let mistakes = assessment.worst_mistakes(12).into_iter();
+        assessment.mistakes = mistakes
+            .map(|(row, mistake)| Mistake { picture: Some(test.row(row).to_vec()), ..mistake })
+            .collect();
+        let about = About {
+            title: images.name.to_owned(),
+            subtitle: format!("Measured on {test_rows} test rows"),
+            facts: vec![("network".to_owned(), model.to_string())],
+            history: epochs(&trained.history),
+            kept_epoch: trained.kept_epoch,
+            class_rows,
+            train_rows,
+            picture_width: images.width,
+            ..About::default()
+        };
+        let html = assessment.page(&about).html();
+        write_atomically(&path, |to| to.write_all(html.as_bytes()))?;
+        println!("wrote {}", path.display());
         Ok(())
     }
 }

@@ -8,7 +8,10 @@
 //! * [`train`]: the training loop and metrics,
 //! * [`classifier`]: preprocessing, network and class names in one file,
 //! * [`store`]: files that are whole, or show that they are not,
-//! * [`tabular`]: from a table to a classifier.
+//! * [`tabular`]: from a table to a classifier,
+//! * [`TensorBoard`]: a run as it goes on,
+//! * [`assessment`]: what is said about a classifier, and its report,
+//! * [`report`]: charts, and the page that holds them.
 //!
 //! ```
 //! use kiln::{
@@ -41,12 +44,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod assessment;
 pub mod backend;
 pub mod tabular;
+mod tensorboard;
 
 pub use kiln_classifier as classifier;
 pub use kiln_data as data;
 pub use kiln_kernels as kernels;
 pub use kiln_model as model;
+pub use kiln_report as report;
 pub use kiln_store as store;
 pub use kiln_train as train;
+pub use tensorboard::TensorBoard;
+
+/// A value of a hyperparameter, as TensorBoard shows it.
+pub use kiln_tensorboard::HyperParameter;

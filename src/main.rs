@@ -22,6 +22,7 @@ enum Command {
     Train(Box<cli::train::Args>),
     Evaluate(cli::evaluate::Args),
     Predict(cli::predict::Args),
+    Compare(cli::compare::Args),
     CrossValidate(Box<cli::cross_validate::Args>),
     Inspect(cli::inspect::Args),
     /// List the backends compiled in and the devices they find
@@ -46,6 +47,7 @@ fn run(Args { command, console }: Args) -> anyhow::Result<()> {
         Command::Train(args) => cli::train::run(*args, console),
         Command::Evaluate(args) => cli::evaluate::run(args, console),
         Command::Predict(args) => cli::predict::run(args, console),
+        Command::Compare(args) => cli::compare::run(args, console),
         Command::CrossValidate(args) => cli::cross_validate::run(*args, console),
         Command::Inspect(args) => cli::inspect::run(args, console),
         Command::Devices => cli::devices::run(console),

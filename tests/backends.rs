@@ -15,8 +15,8 @@ use kiln::{
     model::{LossConfig, MlpConfig, Task},
     tabular::{ClassWeights, Prepared, Recipe, Settings, Validation, train as train_table},
     train::{
-        Checkpoints, Evaluation, Event, Hooks, Observer, Recorder, TrainConfig, TrainError, fit,
-        fit_with, predict,
+        Checkpoints, Evaluation, Event, Hooks, Observer, Recorder, ThresholdRule, TrainConfig,
+        TrainError, fit, fit_with, predict,
     },
 };
 
@@ -162,7 +162,7 @@ impl Job for TrainFruit {
 
     fn run<B: TrainBackend>(self, device: B::Device) {
         let table = fruit("fruit.csv");
-        let Recipe { valid_fraction, mut preprocess, network, mut train } =
+        let Recipe { valid_fraction, mut preprocess, network, mut train, calibration } =
             Recipe::new(table.num_rows());
         train.num_epochs = 2;
         // The colours are embedded.
@@ -175,6 +175,8 @@ impl Job for TrainFruit {
             preprocess,
             network,
             class_weights: ClassWeights::None,
+            calibration,
+            threshold: ThresholdRule::Half,
             train,
         };
         let prepared = Prepared::new(table, &settings).unwrap();

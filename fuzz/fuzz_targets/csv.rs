@@ -74,6 +74,8 @@ fn settings(table: &Table, reading: u8, target: u8) -> Settings {
         },
         network,
         class_weights: kiln::tabular::ClassWeights::None,
+        calibration: kiln::tabular::Calibration::None,
+        threshold: kiln::train::ThresholdRule::Half,
         train,
     }
 }

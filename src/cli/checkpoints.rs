@@ -17,6 +17,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use super::{
     console::Console,
     options::{Options, as_usage},
+    outputs::RunFiles,
 };
 
 /// Where and when checkpoints are kept.
@@ -66,7 +67,7 @@ impl FromStr for Interval {
 pub(crate) struct Begun {
     pub(crate) file: PathBuf,
     pub(crate) output: PathBuf,
-    pub(crate) history: Option<PathBuf>,
+    pub(crate) files: RunFiles,
     pub(crate) backend: String,
     /// Every default filled in.
     pub(crate) options: Options,
@@ -77,7 +78,7 @@ impl Begun {
     pub(crate) fn new(
         file: &Path,
         output: &Path,
-        history: Option<&Path>,
+        files: &RunFiles,
         backend: &str,
         mut options: Options,
     ) -> anyhow::Result<Self> {
@@ -92,7 +93,7 @@ impl Begun {
         Ok(Self {
             file: whole(file)?,
             output: whole(output)?,
-            history: history.map(whole).transpose()?,
+            files: files.map(whole)?,
             backend: backend.to_owned(),
             options,
         })

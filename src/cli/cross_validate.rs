@@ -4,6 +4,7 @@ use kiln::{
     backend::{self, BackendName, Job, TrainBackend},
     data::{Table, TableReader},
     tabular::{FoldResult, Folds, Prepared, Settings, cross_validate},
+    train::Metric,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -11,7 +12,7 @@ use serde_json::{Map, Value};
 use super::{
     console::Console,
     options::{Options, ReadArgs, as_usage, read_config},
-    report::{self, named_metrics},
+    report,
 };
 
 /// Train on all folds but one and measure on that one, for each fold in turn
@@ -143,24 +144,17 @@ impl Job for CrossValidate {
 
 /// Each metric that some fold has: its mean and spread over those folds.
 fn spreads(results: &[FoldResult]) -> Vec<(&'static str, Spread)> {
-    let of_fold: Vec<Vec<(&'static str, f64)>> =
-        results.iter().map(|result| named_metrics(&result.evaluation)).collect();
-    let mut names: Vec<&'static str> = Vec::new();
-    for (name, _) in of_fold.iter().flatten() {
-        if !names.contains(name) {
-            names.push(name);
-        }
-    }
-    let spread = |name: &'static str| {
-        let value = |metrics: &Vec<(&'static str, f64)>| {
-            metrics.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
-        };
-        let folds: Vec<Option<f64>> = of_fold.iter().map(value).collect();
+    let spread = |metric: Metric| {
+        let folds: Vec<Option<f64>> =
+            results.iter().map(|result| metric.of(&result.evaluation)).collect();
         let values: Vec<f64> = folds.iter().flatten().copied().collect();
+        if values.is_empty() {
+            return None;
+        }
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         let std = (squares / (values.len() as f64 - 1.0).max(1.0)).sqrt();
-        (name, Spread { mean, std, folds })
+        Some((metric.name(), Spread { mean, std, folds }))
     };
-    names.into_iter().map(spread).collect()
+    Metric::ALL.into_iter().filter_map(spread).collect()
 }

@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::{
     console::Console,
     options::{ReadArgs, column},
-    report::{describe, kind},
+    report::{aligned, describe, kind},
 };
 
 /// Describe a model file, or a file of rows
@@ -96,9 +96,9 @@ impl Data {
             text += &format!("{} rows could not be split into columns\n", self.unusable);
         }
         let mut lines =
-            vec![["column", "kind", "missing", "distinct", "values"].map(str::to_owned)];
+            vec![["column", "kind", "missing", "distinct", "values"].map(str::to_owned).to_vec()];
         for (column, profile) in self.schema.columns.iter().zip(&self.profiles) {
-            lines.push([
+            lines.push(vec![
                 column.name.clone(),
                 kind(column.kind).to_owned(),
                 profile.missing.to_string(),
@@ -146,26 +146,6 @@ fn values(column: &ColumnSchema, profile: &ColumnProfile) -> String {
     }
 }
 
-/// Columns of text, each as wide as its widest cell but the last.
-fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
-    let width = |text: &String| text.chars().count();
-    let widths: [usize; N] = std::array::from_fn(|column| {
-        lines.iter().map(|line| width(&line[column])).max().unwrap_or(0)
-    });
-    let mut text = String::new();
-    for line in lines {
-        let cells = line.iter().zip(widths).map(|(cell, widest)| {
-            // Padding counts characters, not bytes.
-            format!("{cell}{}", " ".repeat(widest - width(cell)))
-        });
-        let cells: Vec<String> = cells.collect();
-        text += "  ";
-        text += cells.join("  ").trim_end();
-        text += "\n";
-    }
-    text
-}
-
 /// A model file is checked as a whole, weights and all.
 struct Load(PathBuf);
 
@@ -196,9 +176,9 @@ fn model_text(path: &Path, manifest: &Manifest) -> String {
         text += &format!("positive: {positive}, from a probability of {} on\n", manifest.threshold);
     }
     text += "\nfeatures:\n";
-    let mut lines = vec![["column", "preprocessing"].map(str::to_owned)];
+    let mut lines = vec![["column", "preprocessing"].map(str::to_owned).to_vec()];
     for feature in manifest.preprocessor.features() {
-        lines.push([feature.name.clone(), describe_transform(&feature.transform)]);
+        lines.push(vec![feature.name.clone(), describe_transform(&feature.transform)]);
     }
     text += &aligned(&lines);
     text += &format!("\nnetwork ({}):\n{}\n", manifest.network.activation.name(), manifest.network);

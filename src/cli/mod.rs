@@ -1,4 +1,5 @@
 mod checkpoints;
+pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod console;
 pub(crate) mod cross_validate;
@@ -7,6 +8,8 @@ pub(crate) mod evaluate;
 pub(crate) mod inspect;
 pub(crate) mod options;
 mod output;
+mod outputs;
 pub(crate) mod predict;
 mod report;
+mod summary;
 pub(crate) mod train;

@@ -1,9 +1,10 @@
 //! What several commands print: tables of columns and of metrics.
 
 use kiln::{
+    assessment::Assessment,
     data::{ColumnKind, Format},
     tabular::Prepared,
-    train::Evaluation,
+    train::{Evaluation, Metric},
 };
 
 use super::console::Console;
@@ -69,25 +70,48 @@ pub(crate) fn describe(format: Format) -> String {
     }
 }
 
-/// The metrics by name, in the order in which they are printed; those that there are.
-pub(crate) fn named_metrics(evaluation: &Evaluation) -> Vec<(&'static str, f64)> {
-    let all = [
-        ("accuracy", Some(evaluation.accuracy)),
-        ("balanced_accuracy", Some(evaluation.balanced_accuracy)),
-        ("macro_f1", Some(evaluation.macro_f1)),
-        ("log_loss", Some(evaluation.log_loss)),
-        ("roc_auc", evaluation.roc_auc),
-        ("pr_auc", evaluation.pr_auc),
-        ("brier", Some(evaluation.brier)),
-        ("calibration_error", Some(evaluation.calibration_error)),
-    ];
-    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
-}
-
-/// One metric a line.
-pub(crate) fn metrics(evaluation: &Evaluation) -> String {
-    let line = |(name, value): (&str, f64)| format!("  {name:<18} {value:>8.4}\n");
-    named_metrics(evaluation).into_iter().map(line).collect()
+/// One headline metric a line: its value and interval, and what the baselines reach.
+pub(crate) fn assessment(assessment: &Assessment) -> String {
+    // "majority class" by its first word: the table fits in 80 columns.
+    let word = |name: &str| name.split(' ').next().unwrap_or_default().to_owned();
+    let mut text = format!("  {:<18} {:>8}  {:<18}", "", "model", "95 % interval");
+    for baseline in &assessment.baselines {
+        text += &format!(" {:>9}", word(&baseline.name));
+    }
+    text = text.trim_end().to_owned() + "\n";
+    for metric in Metric::ALL {
+        let Some(value) = metric.of(&assessment.evaluation) else { continue };
+        let interval = assessment.intervals.of.get(&metric);
+        let interval =
+            interval.map_or_else(String::new, |of| format!("{:.4} to {:.4}", of.low, of.high));
+        let mut line = format!("  {:<18} {value:>8.4}  {interval:<18}", metric.name());
+        for baseline in &assessment.baselines {
+            match metric.of(&baseline.evaluation) {
+                Some(value) => line += &format!(" {value:>9.4}"),
+                None => line += &format!(" {:>9}", "-"),
+            }
+        }
+        text += line.trim_end();
+        text.push('\n');
+    }
+    if let Some(before) = &assessment.uncalibrated {
+        text += &format!(
+            "temperature {:.4}: log loss {:.4} without, {:.4} with it\n",
+            assessment.temperature, before.evaluation.log_loss, assessment.evaluation.log_loss
+        );
+    }
+    if assessment.threshold != 0.5 {
+        text += &format!("threshold {:.4}\n", assessment.threshold);
+    }
+    match assessment.shared_rows {
+        None | Some(0) => {}
+        Some(shared) => {
+            text += &format!(
+                "{shared} of these rows were also trained on, so all this is better than it is\n"
+            );
+        }
+    }
+    text
 }
 
 /// The confusion matrix, or one for each label.
@@ -102,4 +126,28 @@ pub(crate) fn confusion(evaluation: &Evaluation, classes: &[String]) -> String {
             })
             .collect(),
     }
+}
+
+/// Lines of cells as a table, each column as wide as its widest cell.
+pub(crate) fn aligned(lines: &[Vec<String>]) -> String {
+    let width = |text: &String| text.chars().count();
+    let mut widths: Vec<usize> = Vec::new();
+    for line in lines {
+        widths.resize(widths.len().max(line.len()), 0);
+        for (widest, cell) in widths.iter_mut().zip(line) {
+            *widest = width(cell).max(*widest);
+        }
+    }
+    let mut text = String::new();
+    for line in lines {
+        let cells = line.iter().zip(&widths).map(|(cell, widest)| {
+            // Padding counts characters, not bytes.
+            format!("{cell}{}", " ".repeat(widest - width(cell)))
+        });
+        let cells: Vec<String> = cells.collect();
+        text += "  ";
+        text += cells.join("  ").trim_end();
+        text += "\n";
+    }
+    text
 }

@@ -1,21 +1,24 @@
-use std::path::{Path, PathBuf};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
 
-use anyhow::Context;
 use kiln::{
+    HyperParameter, TensorBoard,
+    assessment::About,
     backend::{self, BackendName, Job, TrainBackend},
     data::{Table, TableReader, Trap},
-    store::check_writable,
-    tabular::{Prepared, Settings, Validation, train},
-    train::{Checkpoints, Evaluation, HistoryFile, Hooks, Observer, ProgressBar},
+    tabular::{Asked, Prepared, Settings, TrainedOn, Validation, assess, train},
+    train::{Checkpoints, HistoryFile, Hooks, Observer, ProgressBar, Scores},
 };
-use serde::Serialize;
 
 use super::{
     checkpoints::{Begun, CheckpointArgs, explain},
     console::{Console, print},
     options::{Options, ReadArgs, read_config},
-    output::refuse_overwriting,
+    outputs::RunFiles,
     report,
+    summary::{Measured, Summary, VALIDATION_ROWS},
 };
 
 /// Train a classifier on a CSV, TSV or Parquet file
@@ -36,12 +39,14 @@ pub(crate) struct Args {
     /// Print all options, defaults filled in, as TOML for `--config`, and end there
     #[arg(long)]
     print_config: bool,
-    /// Write one row per epoch to this file: JSON lines if it ends in .jsonl, else CSV
-    #[arg(long, value_name = "FILE")]
-    history: Option<PathBuf>,
+    /// Histograms for TensorBoard after every so many epochs [default: as often as 1 % of the time allows]
+    #[arg(long, value_name = "EPOCHS", requires = "tensorboard")]
+    histograms_every: Option<NonZeroUsize>,
     /// cuda, rocm, wgpu, flex or ndarray; without it the first of these that is compiled in
     #[arg(long)]
     backend: Option<BackendName>,
+    #[command(flatten)]
+    files: RunFiles,
     #[command(flatten)]
     read: ReadArgs,
     #[command(flatten)]
@@ -51,14 +56,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, console: Console) -> anyhow::Result<()> {
-    let Args { mut file, mut output, mut history, backend, mut options, .. } = args;
+    let Args { mut file, mut output, mut files, backend, mut options, .. } = args;
     if let Some(path) = &args.config {
         options = options.over(read_config(path)?)?;
     }
     let mut begun_backend = None;
     let (resumed, begun) = match args.checkpoints.resume(console)? {
         Some((checkpoints, begun)) => {
-            let Begun { file: of, output: to, history: rows, backend, options: all } = begun;
+            let Begun { file: of, output: to, files: others, backend, options: all } = begun;
             if file.is_none() && of == Path::new("-") {
                 anyhow::bail!(
                     "the run began with a table from standard input, which is to be given again: \
@@ -67,7 +72,7 @@ pub(crate) fn run(args: Args, console: Console) -> anyhow::Result<()> {
                 );
             }
             (file, output) = (file.or(Some(of)), output.or(Some(to)));
-            history = history.or(rows);
+            files = files.or(others);
             begun_backend = Some(backend.parse()?);
             options = options.over(all.clone())?;
             (Some(checkpoints), Some(all))
@@ -90,25 +95,38 @@ pub(crate) fn run(args: Args, console: Console) -> anyhow::Result<()> {
         resolved.check_same(begun)?;
     }
     let output = output.expect("clap asks for it");
-    // Before the work, whose result would be lost.
-    check_writable(&output).with_context(|| format!("cannot write {}", output.display()))?;
-    let others = [Some(&file), options.valid.as_ref(), history.as_ref()];
-    refuse_overwriting(&output, others.into_iter().flatten())?;
-    if let Some(history) = &history {
-        let inputs = [Some(&file), options.valid.as_ref()];
-        refuse_overwriting(history, inputs.into_iter().flatten())?;
-    }
-    let valid = match &options.valid {
-        Some(path) => Some(Table::read(path, &read)?),
-        None => None,
-    };
+    let inputs: Vec<&PathBuf> = std::iter::once(&file).chain(&options.valid).collect();
+    files.check(&output, &inputs)?;
+    let table_of =
+        |path: &Option<PathBuf>| path.as_ref().map(|path| Table::read(path, &read)).transpose();
+    let (valid, test) = (table_of(&options.valid)?, table_of(&files.test)?);
     let prepared = Prepared::new(table, &settings)?;
     report::note_table(&prepared, format, console);
     let backend = backend.or(begun_backend).map_or_else(BackendName::preferred, Ok)?;
-    let begun = Begun::new(&file, &output, history.as_deref(), backend.as_str(), resolved)?;
+    let begun = Begun::new(&file, &output, &files, backend.as_str(), resolved)?;
     let checkpoints = args.checkpoints.ready(resumed, &begun)?;
-    let history = history.map(HistoryFile::create).transpose()?;
-    let job = Train { prepared, settings, valid, output, history, checkpoints, backend, console };
+    let tensorboard = match &files.tensorboard {
+        Some(folder) => Some(
+            TensorBoard::create(folder, prepared.encoder.classes().to_vec())?
+                .with_hyperparameters(hyperparameters(&begun.options)?)
+                .with_histograms_every(args.histograms_every.map(NonZeroUsize::get)),
+        ),
+        None => None,
+    };
+    let history = files.history.as_ref().map(HistoryFile::create).transpose()?;
+    let job = Train {
+        prepared,
+        settings,
+        valid,
+        test,
+        output,
+        files,
+        history,
+        tensorboard,
+        checkpoints,
+        backend,
+        console,
+    };
     backend::run(Some(backend), job)?
 }
 
@@ -116,8 +134,11 @@ struct Train {
     prepared: Prepared,
     settings: Settings,
     valid: Option<Table>,
+    test: Option<Table>,
     output: PathBuf,
+    files: RunFiles,
     history: Option<HistoryFile>,
+    tensorboard: Option<TensorBoard>,
     checkpoints: Option<Checkpoints>,
     backend: BackendName,
     console: Console,
@@ -130,7 +151,8 @@ impl Job for Train {
         let console = self.console;
         let mut progress = (!console.is_quiet())
             .then(|| ProgressBar::stderr().with_epoch_lines(console.is_verbose()));
-        let observers: &mut [&mut dyn Observer] = &mut [&mut progress, &mut self.history];
+        let observers: &mut [&mut dyn Observer] =
+            &mut [&mut progress, &mut self.history, &mut self.tensorboard];
         let rows: Vec<usize> = (0..self.prepared.num_rows()).collect();
         let validation = match &self.valid {
             Some(table) => Validation::Table(table),
@@ -148,60 +170,80 @@ impl Job for Train {
         .map_err(|error| explain(error, self.checkpoints.as_ref().map(Checkpoints::folder)))?;
         outcome.classifier.save(&self.output)?;
 
+        let (asked, about_rows) = match (&self.test, &self.valid, &outcome.valid) {
+            (Some(test), ..) => (Some(Asked::Table(test)), "test rows"),
+            (None, Some(valid), _) => (Some(Asked::Table(valid)), VALIDATION_ROWS),
+            (None, None, Some(_)) => (Some(Asked::HeldOut), VALIDATION_ROWS),
+            (None, None, None) => (None, ""),
+        };
+        let trained_on =
+            TrainedOn { prepared: &self.prepared, settings: &self.settings, validation };
+        let weight = self.settings.columns.weight.as_deref();
+        let in_detail = self.files.report.is_asked();
+        let assess = |asked| {
+            let classifier = &outcome.classifier;
+            assess::<B>(classifier, asked, Some(trained_on), weight, in_detail, &device)
+        };
+        let assessment = asked.map(assess).transpose()?;
         let manifest = outcome.classifier.manifest();
+        let mut wrote = vec![self.output.display().to_string()];
+        let others = [&self.files.history, &self.files.tensorboard];
+        wrote.extend(others.into_iter().flatten().map(|path| path.display().to_string()));
+        match &assessment {
+            Some(assessment) => {
+                let rows = assessment.scores.rows();
+                let about = About {
+                    title: file_stem(&self.output),
+                    subtitle: format!("Measured on {rows} {about_rows}"),
+                    warnings: self.prepared.traps.iter().map(Trap::to_string).collect(),
+                    ..About::model(manifest)
+                };
+                wrote.extend(self.files.report.write(assessment, &about)?);
+            }
+            None if in_detail => console.warn(
+                "there is no report: it needs validation rows, or test rows (--test), to measure on",
+            ),
+            None => {}
+        }
+        let valid = outcome.valid.as_ref().map(Scores::evaluation);
         let summary = Summary {
             model: self.output.display().to_string(),
             task: &manifest.task,
             classes: manifest.target.classes(),
             features: manifest.preprocessor.feature_names().len(),
             parameters: manifest.network.num_parameters(),
-            train_rows: outcome.train_rows,
+            train_rows: outcome.train_rows.len(),
             valid_rows: manifest.training.valid_rows,
             epochs: outcome.history.len(),
             kept_epoch: outcome.kept_epoch,
             traps: &self.prepared.traps,
-            valid: outcome.valid.as_ref(),
+            temperature: manifest.temperature,
+            threshold: manifest.threshold,
+            valid: match (&self.test, &assessment, &valid) {
+                (None, Some(assessment), _) => Some(Measured::Assessed(assessment)),
+                (_, _, valid) => valid.as_ref().map(Measured::Evaluated),
+            },
+            test: self.test.as_ref().and(assessment.as_ref()),
+            wrote,
         };
         Ok(console.result(&summary, || summary.text())?)
     }
 }
 
-/// What training has to say.
-#[derive(Serialize)]
-struct Summary<'a> {
-    model: String,
-    task: &'a kiln::model::Task,
-    classes: &'a [String],
-    features: usize,
-    parameters: usize,
-    train_rows: usize,
-    valid_rows: usize,
-    epochs: usize,
-    kept_epoch: usize,
-    traps: &'a [Trap],
-    valid: Option<&'a Evaluation>,
+/// The options of a run, as numbers, texts and flags.
+fn hyperparameters(options: &Options) -> anyhow::Result<Vec<(String, HyperParameter)>> {
+    let value = |value: toml::Value| match value {
+        toml::Value::Integer(value) => HyperParameter::Number(value as f64),
+        toml::Value::Float(value) => HyperParameter::Number(value),
+        toml::Value::Boolean(value) => HyperParameter::Flag(value),
+        toml::Value::String(text) => HyperParameter::Text(text),
+        other => HyperParameter::Text(other.to_string()),
+    };
+    let options = toml::Table::try_from(options)?;
+    Ok(options.into_iter().map(|(name, of)| (name, value(of))).collect())
 }
 
-impl Summary<'_> {
-    fn text(&self) -> String {
-        let Self { model, features, parameters, train_rows, epochs, kept_epoch, .. } = self;
-        let mut text = format!(
-            "trained on {train_rows} rows, {features} feature{}, {parameters} parameters; \
-             {epochs} epoch{}, the weights are those of epoch {kept_epoch}\n",
-            plural(*features),
-            plural(*epochs)
-        );
-        if let Some(valid) = self.valid {
-            text += &format!(
-                "on {} validation rows (which chose the epoch, so a little optimistic):\n{}",
-                self.valid_rows,
-                report::metrics(valid)
-            );
-        }
-        text + &format!("wrote {model}\n")
-    }
-}
-
-fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
+/// The name of a file without its folder and ending.
+fn file_stem(path: &Path) -> String {
+    path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
 }

@@ -4,7 +4,7 @@ use kiln_train::{Evaluation, Hooks};
 
 use super::{
     error::TabularError,
-    evaluate::evaluate_dataset,
+    evaluate::score,
     prepare::Prepared,
     settings::Settings,
     train::{Validation, train},
@@ -115,8 +115,9 @@ pub fn cross_validate<B: TrainBackend>(
             Hooks::default(),
         )?;
         let dataset = prepared.dataset(&outcome.classifier.manifest().preprocessor)?;
-        let evaluation = evaluate_dataset(&outcome.classifier, &dataset.select(&test)?, device)?;
-        let result = FoldResult { fold: name, train_rows: outcome.train_rows, evaluation };
+        let scores = score(&outcome.classifier, &dataset.select(&test)?, device)?;
+        let train_rows = outcome.train_rows.len();
+        let result = FoldResult { fold: name, train_rows, evaluation: scores.evaluation() };
         done(&result);
         results.push(result);
     }

@@ -1,7 +1,7 @@
 use kiln_classifier::ClassifierError;
 use kiln_data::DataError;
 use kiln_model::ModelError;
-use kiln_train::TrainError;
+use kiln_train::{ThresholdRule, TrainError};
 use thiserror::Error;
 
 /// What can go wrong between a table and a classifier.
@@ -31,6 +31,26 @@ pub enum TabularError {
     /// Weights by class size for a target without class sizes.
     #[error("balanced class weights need one class per row, found independent labels")]
     BalancedLabels,
+    /// A table that is not the one that a classifier was trained on.
+    #[error(
+        "{table} gives {rows} rows to train on, expected the {expected} that the model was trained on"
+    )]
+    OtherTable {
+        /// The table's source.
+        table: String,
+        /// Rows that it has.
+        rows: usize,
+        /// Rows that the model was trained on.
+        expected: usize,
+    },
+    /// A threshold for a task that has none, or a rule that it does not know.
+    #[error("found the threshold {rule} for {task}, expected two classes")]
+    Threshold {
+        /// What was asked for.
+        rule: ThresholdRule,
+        /// What the targets are.
+        task: String,
+    },
     /// A column of folds that does not name at least two.
     #[error("{table}: column {column:?} names {found} folds, expected at least 2")]
     FoldColumn {

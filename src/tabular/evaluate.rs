@@ -1,7 +1,7 @@
 use kiln_classifier::Classifier;
 use kiln_data::{Dataset, Preprocessor, Table, TargetEncoder, read_weights};
 use kiln_kernels::KilnBackend;
-use kiln_train::{Evaluation, Predictions, predict};
+use kiln_train::{Evaluation, Predictions, Scores, predict};
 
 use super::{
     error::TabularError,
@@ -23,38 +23,43 @@ pub fn evaluate<B: KilnBackend>(
     device: &B::Device,
 ) -> Result<Evaluation, TabularError> {
     let manifest = classifier.manifest();
-    let dataset = table_dataset(table, &manifest.preprocessor, &manifest.target, weight)?;
-    evaluate_dataset(classifier, &dataset, device)
+    let (_, dataset) = table_rows(table, &manifest.preprocessor, &manifest.target, weight)?;
+    Ok(score(classifier, &dataset, device)?.evaluation())
 }
 
-/// Measures a classifier on features that are preprocessed already.
-pub(super) fn evaluate_dataset<B: KilnBackend>(
+/// What a classifier says of features that are preprocessed already.
+pub(super) fn score<B: KilnBackend>(
     classifier: &Classifier<B>,
     dataset: &Dataset,
     device: &B::Device,
-) -> Result<Evaluation, TabularError> {
-    let manifest = classifier.manifest();
-    let task = manifest.task;
-    let predictions = predict(classifier.model(), task, &manifest.loss, dataset, device)?;
-    // Probabilities and decisions are those that the classifier would give.
-    let temperature = manifest.temperature as f32;
-    let predictions = Predictions {
-        logits: predictions.logits.iter().map(|logit| logit / temperature).collect(),
-        decisions: classifier.decisions(&predictions.logits),
-        losses: predictions.losses,
-    };
-    Ok(Evaluation::new(task, dataset, &predictions))
+) -> Result<Scores, TabularError> {
+    let (predictions, temperature) = predictions(classifier, dataset, device)?;
+    let scores = Scores::new(classifier.manifest().task, dataset, &predictions);
+    Ok(scores.at_temperature(&predictions, temperature))
 }
 
-/// The rows of a table that have a target, as a classifier's network sees them.
-pub(super) fn table_dataset(
+/// What the network says, with the decisions of the classifier, and the classifier's temperature.
+pub(super) fn predictions<B: KilnBackend>(
+    classifier: &Classifier<B>,
+    dataset: &Dataset,
+    device: &B::Device,
+) -> Result<(Predictions, f64), TabularError> {
+    let manifest = classifier.manifest();
+    let found = predict(classifier.model(), manifest.task, &manifest.loss, dataset, device)?;
+    let decisions = classifier.decisions(&found.logits);
+    Ok((Predictions { decisions, ..found }, manifest.temperature))
+}
+
+/// The rows of a table that have a target, as indices and as a classifier's network sees them.
+pub(super) fn table_rows(
     table: &Table,
     preprocessor: &Preprocessor,
     encoder: &TargetEncoder,
     weight: Option<&str>,
-) -> Result<Dataset, TabularError> {
+) -> Result<(Vec<usize>, Dataset), TabularError> {
     let encoded = encoder.encode(table)?;
     let weights = weight.map(|column| read_weights(table, column)).transpose()?;
     let rows = kept_rows(&encoded.kept);
-    Ok(dataset(table, preprocessor, &rows, encoded.targets, weights.as_deref())?)
+    let dataset = dataset(table, preprocessor, &rows, encoded.targets, weights.as_deref())?;
+    Ok((rows, dataset))
 }

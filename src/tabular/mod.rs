@@ -1,10 +1,14 @@
 //! From a table to a classifier: what the commands `train`, `evaluate` and `cross-validate` do.
 //!
+//! [`assess()`] says all there is to say of a classifier on some rows, for the report.
+//!
 //! [`Prepared`] understands a table's columns and encodes its targets; [`train()`] holds out
 //! validation rows, fits the preprocessing on the others and trains; [`evaluate()`] measures a
 //! classifier on a table, [`cross_validate()`] the whole procedure. [`Settings`] say how,
 //! [`Recipe`] what is used where nothing is said.
 
+mod assess;
+mod baseline;
 mod cross_validate;
 mod error;
 mod evaluate;
@@ -15,10 +19,11 @@ mod settings;
 mod tests;
 mod train;
 
+pub use assess::{Asked, TrainedOn, assess};
 pub use cross_validate::{FoldResult, Folds, assign_folds, cross_validate};
 pub use error::TabularError;
 pub use evaluate::evaluate;
 pub use prepare::Prepared;
 pub use recipe::Recipe;
-pub use settings::{ClassWeights, NetworkSettings, Settings};
+pub use settings::{Calibration, ClassWeights, NetworkSettings, Settings};
 pub use train::{Outcome, Validation, train};

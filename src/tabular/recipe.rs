@@ -4,7 +4,7 @@ use kiln_data::PreprocessConfig;
 use kiln_model::{Activation, Normalization};
 use kiln_train::{BatchSize, Decay, EarlyStopping, OptimizerConfig, Schedule, TrainConfig};
 
-use super::settings::NetworkSettings;
+use super::settings::{Calibration, NetworkSettings};
 
 /// What is used where the user says nothing.
 ///
@@ -13,6 +13,7 @@ use super::settings::NetworkSettings;
 /// | `valid_fraction` | 0.15 | rows held out to stop and to report on |
 /// | `preprocess` | robust scaling, one-hot | see [`PreprocessConfig`] |
 /// | `network` | 128, 128, ReLU, dropout 0.1 | see [`NetworkSettings`] |
+/// | `calibration` | one temperature | see [`Calibration`] |
 /// | `train` | AdamW, one cosine, early stopping | see [`TrainConfig`] |
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recipe {
@@ -22,6 +23,8 @@ pub struct Recipe {
     pub preprocess: PreprocessConfig,
     /// The hidden layers.
     pub network: NetworkSettings,
+    /// What is done to the probabilities.
+    pub calibration: Calibration,
     /// How the network is trained.
     pub train: TrainConfig,
 }
@@ -45,6 +48,7 @@ impl Recipe {
                 normalization: Normalization::None,
                 dropout: 0.1,
             },
+            calibration: Calibration::Temperature,
             train: TrainConfig::new()
                 .with_batch_size(BatchSize::Rows(batch_size))
                 .with_num_epochs(num_epochs)

@@ -1,6 +1,6 @@
 use kiln_data::{PreprocessConfig, SchemaOptions, TargetKind};
 use kiln_model::{Activation, Normalization};
-use kiln_train::TrainConfig;
+use kiln_train::{ThresholdRule, TrainConfig};
 use serde::{Deserialize, Serialize};
 
 /// All that decides what is learned from a table, every default filled in.
@@ -21,6 +21,12 @@ pub struct Settings {
     pub network: NetworkSettings,
     /// Factors of the classes in the loss.
     pub class_weights: ClassWeights,
+    /// What is done to the probabilities of the trained network.
+    #[serde(default)]
+    pub calibration: Calibration,
+    /// How the threshold of a binary task, or of labels, is found.
+    #[serde(default)]
+    pub threshold: ThresholdRule,
     /// How the network is trained. The class weights of its loss are replaced by `class_weights`.
     pub train: TrainConfig,
 }
@@ -37,6 +43,17 @@ pub struct NetworkSettings {
     pub normalization: Normalization,
     /// Fraction of hidden outputs dropped in training, in [0, 1).
     pub dropout: f64,
+}
+
+/// What is done to the probabilities of a trained network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Calibration {
+    /// They stay as they are.
+    #[default]
+    None,
+    /// One temperature, fitted on the validation rows ([`kiln_train::fit_temperature`]), divides all logits.
+    Temperature,
 }
 
 /// Factors of the classes in the loss.

@@ -1,11 +1,11 @@
 use burn_autodiff::Autodiff;
 use burn_flex::Flex;
 use kiln_data::{ReadOptions, SchemaOptions, Table, TableReader, TargetKind};
-use kiln_train::{Evaluation, Hooks};
+use kiln_train::{Evaluation, Hooks, ThresholdRule};
 
 use super::{
-    ClassWeights, Folds, Outcome, Prepared, Recipe, Settings, TabularError, Validation,
-    cross_validate, evaluate, train,
+    Calibration, ClassWeights, Folds, Outcome, Prepared, Recipe, Settings, TabularError,
+    Validation, cross_validate, evaluate, train,
 };
 
 type B = Autodiff<Flex>;
@@ -29,7 +29,7 @@ fn table(text: String) -> Table {
 }
 
 fn settings() -> Settings {
-    let Recipe { valid_fraction, preprocess, network, mut train } = Recipe::new(60);
+    let Recipe { valid_fraction, preprocess, network, mut train, .. } = Recipe::new(60);
     train.num_epochs = 40;
     Settings {
         loss: TargetKind::Auto,
@@ -43,6 +43,8 @@ fn settings() -> Settings {
         preprocess,
         network,
         class_weights: ClassWeights::None,
+        calibration: Calibration::None,
+        threshold: ThresholdRule::Half,
         train,
     }
 }
@@ -69,7 +71,7 @@ fn run(
 fn a_rule_is_learned_and_the_file_keeps_it() {
     let outcome = run(table(text(120)), &settings(), Validation::HeldOut).unwrap();
     let (valid, bytes) = (outcome.valid.unwrap(), outcome.classifier.to_bytes());
-    assert_eq!((outcome.train_rows, valid.rows), (102, 18));
+    assert_eq!((outcome.train_rows.len(), valid.rows()), (102, 18));
     let device = Default::default();
     let read = kiln_classifier::Classifier::<Flex>::from_bytes(&bytes, "m", &device).unwrap();
     let new = evaluate(&read, &table(text(200)), None, &device).unwrap();

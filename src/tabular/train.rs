@@ -5,14 +5,18 @@ use kiln_classifier::{Classifier, Manifest, Training, embeddings_of, task_of};
 use kiln_data::{Dataset, Preprocessor, Table, Targets};
 use kiln_kernels::TrainBackend;
 use kiln_model::{LossConfig, MlpConfig, Task};
-use kiln_train::{EpochRecord, Evaluation, Hooks, StopReason, TrainConfig, fit_with, predict};
+use kiln_train::{
+    EpochRecord, Hooks, Scores, StopReason, ThresholdRule, TrainConfig, TrainError, class_rows,
+    fit_temperature, fit_with, predict,
+};
 
 use super::{
     error::TabularError,
-    evaluate::table_dataset,
+    evaluate::{score, table_rows},
     prepare::Prepared,
-    settings::{ClassWeights, Settings},
+    settings::{Calibration, ClassWeights, Settings},
 };
+use crate::assessment::epochs;
 
 /// A trained classifier and how it came about.
 #[derive(Debug)]
@@ -25,10 +29,13 @@ pub struct Outcome<B: Backend> {
     pub kept_epoch: usize,
     /// Why training ended.
     pub stop: StopReason,
-    /// Rows trained on.
-    pub train_rows: usize,
-    /// On the validation rows. They chose the epoch, so it is a little optimistic.
-    pub valid: Option<Evaluation>,
+    /// The rows trained on, as indices among those that have a target.
+    pub train_rows: Vec<usize>,
+    /// Those held out for validation.
+    pub valid_rows: Vec<usize>,
+    /// On the validation rows. They chose the epoch, the temperature and the threshold, so it is a little
+    /// optimistic.
+    pub valid: Option<Scores>,
 }
 
 /// Where validation rows come from.
@@ -58,44 +65,47 @@ pub fn train<B: TrainBackend>(
     device: &B::Device,
     hooks: Hooks<'_, '_>,
 ) -> Result<Outcome<B::InnerBackend>, TabularError> {
-    let seed = settings.train.seed;
-    let (train_rows, valid_rows) = match (validation, settings.valid_fraction) {
-        (Validation::HeldOut, Some(fraction)) => prepared.split(rows, fraction, seed)?,
-        _ => (rows.to_vec(), Vec::new()),
-    };
+    let (train_rows, valid_rows) = held_out(prepared, settings, rows, validation)?;
     let preprocessor = prepared.fit(settings, &train_rows)?;
     let dataset = prepared.dataset(&preprocessor)?;
     let train = dataset.select(&train_rows)?;
     let valid = match validation {
         Validation::Table(table) => {
             let weight = settings.columns.weight.as_deref();
-            Some(table_dataset(table, &preprocessor, &prepared.encoder, weight)?)
+            Some(table_rows(table, &preprocessor, &prepared.encoder, weight)?.1)
         }
         Validation::HeldOut if valid_rows.is_empty() => None,
         Validation::HeldOut => Some(dataset.select(&valid_rows)?),
     };
     let task = task_of(&prepared.encoder);
+    let rows_of_classes = class_rows(task, train.targets());
+    check_threshold(settings, task, valid.is_some())?;
     let loss = loss(prepared, settings, train.targets())?;
     let network = network(&preprocessor, task, settings);
     let config = TrainConfig { loss: loss.clone(), ..settings.train.clone() };
 
     let trained = fit_with::<B>(&network, task, &config, train, valid.clone(), device, hooks)?;
-    let evaluation = match &valid {
-        Some(valid) => {
-            let predictions = predict(&trained.model, task, &loss, valid, device)?;
-            Some(Evaluation::new(task, valid, &predictions))
+    let (mut temperature, mut threshold) = (1.0, settings.threshold.choose(&[], &[]));
+    if let Some(valid) = &valid {
+        let predictions = predict(&trained.model, task, &loss, valid, device)?;
+        let scores = Scores::new(task, valid, &predictions);
+        if settings.calibration == Calibration::Temperature {
+            temperature = fit_temperature(task, &predictions.logits, scores.actual());
         }
-        None => None,
-    };
-    let manifest = Manifest {
+        if task == Task::Binary {
+            let (p, positive) = scores.at_temperature(&predictions, temperature).of_class(1);
+            threshold = settings.threshold.choose(&p, &positive);
+        }
+    }
+    let mut manifest = Manifest {
         format_version: kiln_classifier::FORMAT_VERSION,
         kiln_version: env!("CARGO_PKG_VERSION").to_owned(),
         task,
         schema: prepared.schema.clone(),
         preprocessor,
         target: prepared.encoder.clone(),
-        threshold: 0.5,
-        temperature: 1.0,
+        threshold,
+        temperature,
         loss,
         network: trained.config,
         training: Training {
@@ -103,7 +113,7 @@ pub fn train<B: TrainBackend>(
             source: file_name(prepared.table.name()),
             rows: train_rows.len(),
             valid_rows: valid.as_ref().map_or(0, Dataset::rows),
-            seed,
+            seed: settings.train.seed,
             epochs: trained.history.len(),
             kept_epoch: trained.kept_epoch,
             stop_reason: match trained.stop {
@@ -112,17 +122,63 @@ pub fn train<B: TrainBackend>(
             },
             backend: backend.to_owned(),
             config: serde_json::to_value(settings).expect("settings are plain data"),
+            class_rows: rows_of_classes,
+            history: epochs(&trained.history),
         },
-        metrics: serde_json::to_value(&evaluation).expect("metrics are plain data"),
+        metrics: serde_json::Value::Null,
+    };
+    let scores = match &valid {
+        Some(valid) => {
+            let classifier = Classifier::new(manifest.clone(), &trained.model, device)?;
+            let scores = score(&classifier, valid, device)?;
+            let metrics = scores.evaluation();
+            manifest.metrics = serde_json::to_value(&metrics).expect("metrics are plain data");
+            Some(scores)
+        }
+        None => None,
     };
     Ok(Outcome {
         classifier: Classifier::new(manifest, &trained.model, device)?,
         history: trained.history,
         kept_epoch: trained.kept_epoch,
         stop: trained.stop,
-        train_rows: train_rows.len(),
-        valid: evaluation,
+        train_rows,
+        valid_rows,
+        valid: scores,
     })
+}
+
+/// Training rows and validation rows, of some that have a target.
+pub(super) fn held_out(
+    prepared: &Prepared,
+    settings: &Settings,
+    rows: &[usize],
+    validation: Validation<'_>,
+) -> Result<(Vec<usize>, Vec<usize>), TabularError> {
+    Ok(match (validation, settings.valid_fraction) {
+        (Validation::HeldOut, Some(fraction)) => {
+            prepared.split(rows, fraction, settings.train.seed)?
+        }
+        _ => (rows.to_vec(), Vec::new()),
+    })
+}
+
+/// A threshold means nothing to several classes, and is chosen by rows that there must be.
+fn check_threshold(settings: &Settings, task: Task, validates: bool) -> Result<(), TabularError> {
+    let rule = settings.threshold;
+    match task {
+        Task::Binary if rule.needs_rows() && !validates => {
+            Err(TrainError::NoValidation { field: "threshold" }.into())
+        }
+        Task::Multiclass { .. } if rule != ThresholdRule::Half => {
+            let classes = task.d_output();
+            Err(TabularError::Threshold { rule, task: format!("{classes} classes") })
+        }
+        Task::MultiLabel { .. } if rule.needs_rows() => {
+            Err(TabularError::Threshold { rule, task: "independent labels".to_owned() })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn file_name(path: &str) -> String {

@@ -7,5 +7,6 @@ mod data;
 mod model;
 mod output;
 mod predict;
+mod report;
 mod settings;
 mod target;

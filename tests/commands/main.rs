@@ -4,6 +4,7 @@
 mod common;
 mod inspect;
 mod numbers;
+mod report;
 mod reproduce;
 mod tables;
 mod targets;

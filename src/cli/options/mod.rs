@@ -14,7 +14,8 @@ use std::path::PathBuf;
 use kiln::{
     data::{Scaling, TargetKind},
     model::Normalization,
-    train::Monitor,
+    tabular::Calibration,
+    train::{Monitor, ThresholdRule},
 };
 use serde::{Deserialize, Serialize};
 
@@ -129,6 +130,14 @@ pub(crate) struct Options {
     /// `balanced`, `none`, or one factor for each class in order
     #[arg(long, value_name = "WEIGHTS", help_heading = "Training")]
     pub(crate) class_weights: Option<ClassWeightsOption>,
+    /// What is done to the probabilities: `temperature` divides all logits by one number, fitted on the
+    /// validation rows; `none`
+    #[arg(long, value_name = "NAME", help_heading = "Decisions", value_parser = by_name::<Calibration>)]
+    pub(crate) calibration: Option<Calibration>,
+    /// From which probability on a row is positive: a number, `half`, or the best on the validation rows
+    /// by `f1`, `youden` or `cost:FP:FN` (what a false positive and a false negative cost) [default: half]
+    #[arg(long, value_name = "RULE", help_heading = "Decisions")]
+    pub(crate) threshold: Option<ThresholdRule>,
     /// Runs from different seeds; the best on the validation rows wins
     #[arg(long, value_name = "COUNT", help_heading = "Training")]
     pub(crate) restarts: Option<usize>,

@@ -33,7 +33,7 @@ impl Options {
             .collect::<anyhow::Result<_>>()?;
         let columns = |names: &Option<Vec<String>>| names.clone().unwrap_or_default();
 
-        let Recipe { valid_fraction, mut preprocess, mut network, mut train } =
+        let Recipe { valid_fraction, mut preprocess, mut network, calibration, mut train } =
             Recipe::new(table.num_rows());
         let valid_fraction = match (self.valid_fraction, &self.valid) {
             (_, Some(_)) => None,
@@ -97,6 +97,8 @@ impl Options {
                 None => ClassWeights::None,
                 Some(weights) => weights.class_weights(),
             },
+            calibration: self.calibration.unwrap_or(calibration),
+            threshold: self.threshold.unwrap_or_default(),
             train,
         })
     }
@@ -142,6 +144,8 @@ impl Options {
             monitor: stopping.map(|stopping| stopping.monitor),
             label_smoothing: Some(train.loss.label_smoothing),
             class_weights: Some(ClassWeightsOption::of(&settings.class_weights)),
+            calibration: Some(settings.calibration),
+            threshold: Some(settings.threshold),
             restarts: Some(train.restarts),
             seed: Some(train.seed),
         }

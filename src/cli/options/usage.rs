@@ -18,7 +18,7 @@ where
 
 /// Names settings that are out of their range as the user knows them, and calls them wrong usage.
 pub(crate) fn as_usage(error: TabularError) -> anyhow::Error {
-    use TabularError::{ClassWeights, Data, Model, Train};
+    use TabularError::{ClassWeights, Data, Model, Threshold, Train};
     let usage = match &error {
         Train(TrainError::Field { field, found, expected })
         | Train(TrainError::Model(ModelError::Field { field, found, expected }))
@@ -41,7 +41,7 @@ pub(crate) fn as_usage(error: TabularError) -> anyhow::Error {
                 "the run can't be resumed: `{what}` is {found}, and it began with {saved}"
             );
         }
-        ClassWeights { .. } => error.to_string(),
+        ClassWeights { .. } | Threshold { .. } => error.to_string(),
         _ => return error.into(),
     };
     UsageError(usage).into()

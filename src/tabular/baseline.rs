@@ -1,0 +1,39 @@
+use kiln_classifier::{Manifest, embeddings_of};
+use kiln_data::Dataset;
+use kiln_kernels::TrainBackend;
+use kiln_model::{Mlp, MlpConfig};
+use kiln_train::{BatchSize, Decay, EarlyStopping, OptimizerConfig, TrainConfig, TrainError, fit};
+
+/// Trains a logistic regression on what the classifier's network was trained on: the same features of the
+/// same rows, the same loss, the same seed. It is the network without hidden layers, so that what the
+/// hidden layers are worth is what lies between the two.
+///
+/// A feature of many categories has its vectors here, too, but nothing is multiplied with them except the
+/// output's weights.
+pub(super) fn logistic_regression<B: TrainBackend>(
+    manifest: &Manifest,
+    train: Dataset,
+    valid: Option<Dataset>,
+    device: &B::Device,
+) -> Result<Mlp<B::InnerBackend>, TrainError> {
+    let rows = train.rows();
+    let network = MlpConfig::new(manifest.preprocessor.d_input(), manifest.task.d_output())
+        .with_embeddings(embeddings_of(&manifest.preprocessor));
+    // The loss has one valley: a fixed recipe comes close to its floor, whatever the table, if there are
+    // iterations enough.
+    let batch_size = 1 << ((rows as f64 / 30.0).log2().floor() as i64).clamp(5, 10);
+    let num_epochs = (2000 / rows.div_ceil(batch_size)).clamp(60, 1000);
+    let mut config = TrainConfig::new()
+        .with_batch_size(BatchSize::Rows(batch_size))
+        .with_num_epochs(num_epochs)
+        .with_optimizer(OptimizerConfig::adam_w())
+        .with_learning_rate(0.03)
+        .with_schedule(Decay::cosine())
+        .with_loss(manifest.loss.clone())
+        .with_seed(manifest.training.seed);
+    if valid.is_some() {
+        let patience = num_epochs / 5;
+        config = config.with_early_stopping(EarlyStopping::default().with_patience(patience));
+    }
+    Ok(fit::<B>(&network, manifest.task, &config, train, valid, device, &mut [])?.model)
+}
