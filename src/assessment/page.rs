@@ -1,6 +1,6 @@
 use kiln_classifier::{Epoch, Manifest};
 use kiln_model::Task;
-use kiln_report::{Block, Chart, Column, Page, Section, Table};
+use kiln_report::{Block, Column, Page, Section, Table};
 use kiln_train::{EpochRecord, Evaluation, Metric};
 
 use super::{Assessment, charts};
@@ -161,11 +161,6 @@ impl Assessment {
             warnings,
             sections,
         }
-    }
-
-    /// The charts of the report alone.
-    pub fn charts(&self, about: &About) -> Vec<Chart> {
-        self.page(about).charts().cloned().collect()
     }
 
     fn metrics_table(&self) -> Table {

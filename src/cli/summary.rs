@@ -39,7 +39,7 @@ impl Summary<'_> {
     pub(super) fn text(&self) -> String {
         let Self { features, parameters, train_rows, epochs, kept_epoch, .. } = self;
         let mut text = format!(
-            "trained on {train_rows} rows, {features} feature{}, {parameters} parameters; \
+            "trained on {train_rows} rows, {features} feature{}, {parameters} parameters\n\
              {epochs} epoch{}, the weights are those of epoch {kept_epoch}\n",
             plural(*features),
             plural(*epochs)

@@ -2,7 +2,7 @@ use kiln_classifier::Classifier;
 use kiln_data::{Cells, Dataset, Table, permutation, shared_rows};
 use kiln_kernels::{KilnBackend, TrainBackend};
 use kiln_model::Task;
-use kiln_train::{Scores, logit_loss, permutation_importance, predict};
+use kiln_train::{Scores, TrainError, logit_loss, permutation_importance, predict};
 
 use super::{
     baseline::logistic_regression,
@@ -102,10 +102,17 @@ pub fn assess<B: TrainBackend>(
         let (train_table, train_rows) = (parts.table, &parts.train_rows);
         let shared = shared_rows(&manifest.schema, (table, &rows), (train_table, train_rows))?;
         assessment.shared_rows = Some(shared);
-        let model = logistic_regression::<B>(manifest, parts.train, parts.valid, device)?;
-        let found = predict(&model, manifest.task, &manifest.loss, &dataset, device)?;
-        let evaluation = Scores::new(manifest.task, &dataset, &found).evaluation();
-        assessment.baselines.push(Baseline { name: "logistic regression".to_owned(), evaluation });
+        match logistic_regression::<B>(manifest, parts.train, parts.valid, device) {
+            Ok(model) => {
+                let found = predict(&model, manifest.task, &manifest.loss, &dataset, device)?;
+                let evaluation = Scores::new(manifest.task, &dataset, &found).evaluation();
+                let name = "logistic regression".to_owned();
+                assessment.baselines.push(Baseline { name, evaluation });
+            }
+            // What can't be learned so is nothing to compare with; the classifier itself is there.
+            Err(TrainError::Diverged { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     if in_detail {
         assessment.importance = importance(classifier, &dataset, assessment.scores.actual())?;

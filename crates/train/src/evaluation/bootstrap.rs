@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{CALIBRATION_BINS, Metric, Scores};
 use crate::{
-    metrics::{ConfusionMatrix, Ranking, calibration_bin, row_brier, row_log_loss},
+    metrics::{Ranking, calibration_bin, row_brier, row_log_loss},
     random::bootstrap_rng,
 };
 
@@ -19,6 +19,10 @@ const MOST_RESAMPLES: usize = 1000;
 const FEWEST_RESAMPLES: usize = 100;
 /// Rows, times rankings of them, that all resamples together look at: about a second.
 const WORK: usize = 200_000_000;
+
+/// Rows, times classes, that are kept in the order of their probabilities, at 6 bytes each; more, and areas
+/// under curves have no interval.
+const MOST_RANKED: usize = 50_000_000;
 
 /// Both ends of a 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -210,7 +214,11 @@ impl Resampled {
         let (all, width) = (scores.probabilities(), scores.width());
         match scores.task() {
             Task::Multiclass { num_classes } => {
-                let rankings = (0..num_classes).map(|class| {
+                let ranked = match num_classes.saturating_mul(scores.rows()) {
+                    ..=MOST_RANKED => num_classes,
+                    _ => 0,
+                };
+                let rankings = (0..ranked).map(|class| {
                     let (scores, positive) = scores.of_class(class);
                     Ranking::new(&scores, &positive)
                 });
@@ -260,7 +268,7 @@ impl Resampled {
         let right: f64 = right.map(|(_, weight)| f64::from(*weight)).sum();
         let rows: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
         mean[Metric::Accuracy as usize] = Some(right / rows);
-        let f1 = self.parts.iter().map(|part| part.confusion(weights).f1(1)).sum::<f64>();
+        let f1 = self.parts.iter().map(|part| part.counts(weights).f1(1)).sum::<f64>();
         mean[Metric::MacroF1 as usize] = Some(f1 / self.parts.len() as f64);
         mean
     }
@@ -295,12 +303,19 @@ impl Part {
         }
     }
 
-    fn confusion(&self, weights: &[u32]) -> ConfusionMatrix {
-        let mut matrix = ConfusionMatrix::new(self.num_classes);
+    fn counts(&self, weights: &[u32]) -> Counts {
+        let mut counts = Counts {
+            right: vec![0; self.num_classes],
+            support: vec![0; self.num_classes],
+            predicted: vec![0; self.num_classes],
+        };
         for ((actual, decided), weight) in self.actual.iter().zip(&self.decisions).zip(weights) {
-            matrix.add_rows(*actual as usize, *decided as usize, u64::from(*weight));
+            let weight = u64::from(*weight);
+            counts.support[*actual as usize] += weight;
+            counts.predicted[*decided as usize] += weight;
+            counts.right[*actual as usize] += if actual == decided { weight } else { 0 };
         }
-        matrix
+        counts
     }
 
     fn metrics(&self, weights: &[u32]) -> Values {
@@ -309,7 +324,7 @@ impl Part {
             let weighted = values.iter().zip(weights).map(|(value, w)| value * f64::from(*w));
             weighted.sum::<f64>() / rows
         };
-        let confusion = self.confusion(weights);
+        let counts = self.counts(weights);
         let mut gaps = [0.0; CALIBRATION_BINS];
         for ((bin, gap), weight) in self.bin.iter().zip(&self.gap).zip(weights) {
             gaps[*bin] += gap * f64::from(*weight);
@@ -321,9 +336,9 @@ impl Part {
             (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
         };
         let values = |metric| match metric {
-            Metric::Accuracy => Some(confusion.accuracy()),
-            Metric::BalancedAccuracy => Some(confusion.balanced_accuracy()),
-            Metric::MacroF1 => Some(confusion.macro_f1()),
+            Metric::Accuracy => Some(counts.right.iter().sum::<u64>() as f64 / rows),
+            Metric::BalancedAccuracy => Some(counts.balanced_accuracy()),
+            Metric::MacroF1 => Some(counts.macro_f1()),
             Metric::LogLoss => Some(mean(&self.log_loss)),
             Metric::RocAuc => mean_of_some(&roc),
             Metric::PrAuc => mean_of_some(&pr),
@@ -331,6 +346,39 @@ impl Part {
             Metric::CalibrationError => Some(gaps.iter().map(|gap| gap.abs()).sum::<f64>() / rows),
         };
         Metric::ALL.map(values)
+    }
+}
+
+/// What a confusion matrix says of each class; the matrix itself is too large to be made a thousand times.
+struct Counts {
+    right: Vec<u64>,
+    support: Vec<u64>,
+    predicted: Vec<u64>,
+}
+
+impl Counts {
+    /// [`ConfusionMatrix::balanced_accuracy`](crate::ConfusionMatrix::balanced_accuracy).
+    fn balanced_accuracy(&self) -> f64 {
+        let classes = self.right.iter().zip(&self.support).filter(|(_, support)| **support > 0);
+        let (sum, count) = classes.fold((0.0, 0.0), |(sum, count), (right, support)| {
+            (sum + *right as f64 / *support as f64, count + 1.0)
+        });
+        sum / count
+    }
+
+    /// [`ConfusionMatrix::f1`](crate::ConfusionMatrix::f1).
+    fn f1(&self, class: usize) -> f64 {
+        let (right, claims) = (self.right[class], self.support[class] + self.predicted[class]);
+        if claims == 0 { 0.0 } else { 2.0 * right as f64 / claims as f64 }
+    }
+
+    /// [`ConfusionMatrix::macro_f1`](crate::ConfusionMatrix::macro_f1).
+    fn macro_f1(&self) -> f64 {
+        let occurs = |class: &usize| self.support[*class] + self.predicted[*class] > 0;
+        let classes = (0..self.right.len()).filter(occurs);
+        let (sum, count) =
+            classes.fold((0.0, 0.0), |(sum, count), class| (sum + self.f1(class), count + 1.0));
+        sum / count
     }
 }
 

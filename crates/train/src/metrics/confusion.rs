@@ -49,13 +49,8 @@ impl ConfusionMatrix {
     ///
     /// When a class is not below `num_classes`.
     pub fn add(&mut self, actual: usize, predicted: usize) {
-        self.add_rows(actual, predicted, 1);
-    }
-
-    /// Counts so many rows of one kind.
-    pub(crate) fn add_rows(&mut self, actual: usize, predicted: usize, rows: u64) {
         let index = self.index(actual, predicted);
-        self.counts[index] += rows;
+        self.counts[index] += 1;
     }
 
     /// How many classes there are.

@@ -84,13 +84,10 @@ impl ProgressBar {
     fn epoch(&mut self, record: &EpochRecord) {
         let Some(run) = self.run.clone() else { return };
         self.count(record);
-        if self.epoch_lines {
-            self.line(epoch_line(record, run.num_epochs));
-        } else if !self.terminal && self.last_line.elapsed() >= LOG_INTERVAL {
+        let is_due = !self.terminal && self.last_line.elapsed() >= LOG_INTERVAL;
+        if self.epoch_lines || is_due {
             self.last_line = Instant::now();
-            let standing = standing(record, self.best, run.patience);
-            let epoch = epoch_of(record.epoch, run.num_epochs);
-            self.line(format!("{epoch}  {standing}  {:.0} rows/s", record.rows_per_second));
+            self.line(epoch_line(record, run.num_epochs));
         }
         self.bar.set_prefix(epoch_of(record.epoch, run.num_epochs));
         self.bar.set_message(standing(record, self.best, run.patience));
