@@ -181,7 +181,7 @@ fn a_newer_format_is_named_whatever_else_it_holds() {
     });
     assert_eq!(
         message(&file),
-        "m.safetensors was written by a newer Kiln (format 2), this one reads up to 1"
+        "m.safetensors was written by a newer Kiln (format 3), this one reads up to 2"
     );
     let file = edited(|_, manifest| manifest["format_version"] = json!(0));
     assert_eq!(
