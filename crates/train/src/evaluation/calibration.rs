@@ -119,8 +119,8 @@ mod tests {
         let (mut logits, mut actual) = (Vec::new(), Vec::new());
         for level in 0..40_u32 {
             let z = f64::from(level) / 10.0 - 2.0;
-            let positive = (500.0 / (1.0 + (-z / temperature).exp())).round() as u32;
-            for row in 0..500 {
+            let positive = (5000.0 / (1.0 + (-z / temperature).exp())).round() as u32;
+            for row in 0..5000 {
                 logits.push(z as f32);
                 actual.push(u32::from(row < positive));
             }

@@ -164,7 +164,7 @@ fn epoch_line(record: &EpochRecord, num_epochs: usize) -> String {
         _ => String::new(),
     };
     format!(
-        "{}  train loss {:.4}{valid}  {:.0} rows/s",
+        "{}  train {:.4}{valid}  {:.0} rows/s",
         epoch_of(record.epoch, num_epochs),
         record.train_loss,
         record.rows_per_second
@@ -195,10 +195,10 @@ mod tests {
         let mut record = record();
         assert_eq!(
             epoch_line(&record, 10),
-            "epoch  3/10  train loss 0.1235  valid 0.2000  accuracy 98.77 %  54322 rows/s"
+            "epoch  3/10  train 0.1235  valid 0.2000  accuracy 98.77 %  54322 rows/s"
         );
         (record.valid_loss, record.valid_accuracy) = (None, None);
-        assert_eq!(epoch_line(&record, 10), "epoch  3/10  train loss 0.1235  54322 rows/s");
+        assert_eq!(epoch_line(&record, 10), "epoch  3/10  train 0.1235  54322 rows/s");
     }
 
     #[test]
