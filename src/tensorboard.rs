@@ -6,9 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kiln_report::{CellFormat, Chart, Matrix, Plot};
+use kiln_report::CellFormat;
 use kiln_tensorboard::{EventWriter, HyperParameter};
 use kiln_train::{ConfusionMatrix, EpochRecord, Event, Network, Observer, RunInfo, TrainError};
+
+use crate::assessment::charts::{chart, confusion_plot};
 
 /// Histograms may take one part in so many of the time.
 const HISTOGRAM_SHARE: u32 = 100;
@@ -180,19 +182,6 @@ fn picture(confusion: &ConfusionMatrix, classes: &[String]) -> Vec<u8> {
         // All labels together.
         false => vec!["no".to_owned(), "yes".to_owned()],
     };
-    let cells = (0..size).flat_map(|row| (0..size).map(move |column| (row, column)));
-    let chart = Chart {
-        id: "confusion".to_owned(),
-        title: "Validation rows".to_owned(),
-        text: String::new(),
-        plot: Plot::Matrix(Matrix {
-            rows: names.clone(),
-            columns: names,
-            row_label: "actual".to_owned(),
-            column_label: "decided".to_owned(),
-            values: cells.map(|(row, column)| confusion.count(row, column) as f64).collect(),
-            format: CellFormat::Count,
-        }),
-    };
-    chart.png()
+    let plot = confusion_plot(confusion, names, CellFormat::Count);
+    chart("confusion", "Validation rows", "", plot).png()
 }

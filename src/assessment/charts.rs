@@ -7,7 +7,8 @@ use kiln_report::{
     Mark, Matrix, Panel, Picture, Pictures, Plot, Scale,
 };
 use kiln_train::{
-    CALIBRATION_BINS, Evaluation, Scores, pr_auc, pr_curve, reliability, roc_auc, roc_curve,
+    CALIBRATION_BINS, ConfusionMatrix, Evaluation, Scores, pr_auc, pr_curve, reliability, roc_auc,
+    roc_curve,
 };
 
 use super::{Assessment, Mistake};
@@ -15,7 +16,7 @@ use super::{Assessment, Mistake};
 /// Classes that can be told apart as lines, or looked at as panels.
 const MOST_LINES: usize = 10;
 /// Classes whose matrix can still be read.
-pub(super) const MOST_CELLS: usize = 50;
+pub(crate) const MOST_CELLS: usize = 50;
 /// Bars of a histogram of probabilities.
 const BINS: usize = 20;
 /// Columns whose importance is drawn.
@@ -110,35 +111,46 @@ pub(super) fn confusion(assessment: &Assessment) -> Vec<Chart> {
         if names.len() > MOST_CELLS {
             continue;
         }
-        let cells = || (0..names.len()).flat_map(|row| (0..names.len()).map(move |c| (row, c)));
-        let counts = cells().map(|(row, c)| confusion.count(row, c) as f64).collect();
-        let shares =
-            cells().map(|(row, c)| confusion.count(row, c) as f64 / confusion.support(row) as f64);
-        let matrix = |values, format| {
-            Plot::Matrix(Matrix {
-                rows: names.clone(),
-                columns: names.clone(),
-                row_label: "actual".to_owned(),
-                column_label: "decided".to_owned(),
-                values,
-                format,
-            })
-        };
         charts.push(chart(
             &format!("confusion{suffix}"),
             &format!("Confusion matrix{title}"),
             "How many rows of each class (down) were taken for which (across); what lies on the \
              diagonal is right.",
-            matrix(counts, CellFormat::Count),
+            confusion_plot(confusion, names.clone(), CellFormat::Count),
         ));
         charts.push(chart(
             &format!("confusion-shares{suffix}"),
             &format!("Confusion matrix{title}, shares"),
             "The same as a share of each actual class: the diagonal is the recall.",
-            matrix(shares.collect(), CellFormat::Percent),
+            confusion_plot(confusion, names, CellFormat::Percent),
         ));
     }
     charts
+}
+
+/// What was taken for what: as counts, or as shares of each actual class.
+pub(crate) fn confusion_plot(
+    confusion: &ConfusionMatrix,
+    names: Vec<String>,
+    format: CellFormat,
+) -> Plot {
+    let classes = confusion.num_classes();
+    let cells = (0..classes).flat_map(|row| (0..classes).map(move |column| (row, column)));
+    let value = |(row, column)| {
+        let count = confusion.count(row, column) as f64;
+        match format {
+            CellFormat::Count => count,
+            CellFormat::Percent => count / confusion.support(row) as f64,
+        }
+    };
+    Plot::Matrix(Matrix {
+        rows: names.clone(),
+        columns: names,
+        row_label: "actual".to_owned(),
+        column_label: "decided".to_owned(),
+        values: cells.map(value).collect(),
+        format,
+    })
 }
 
 /// The classes, or labels, that have a curve of their own: of two the positive one.

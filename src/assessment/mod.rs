@@ -1,7 +1,7 @@
 //! What is said about a classifier: its metrics with their intervals, what else reaches how much on the
 //! same rows, what matters to it and where it errs; and the report that shows all that.
 
-mod charts;
+pub(crate) mod charts;
 mod page;
 mod runs;
 

@@ -182,7 +182,7 @@ impl Assessment {
 
     fn interval(&self, metric: Metric) -> String {
         let interval = self.intervals.of.get(&metric);
-        interval.map_or_else(String::new, |of| format!("{:.4} to {:.4}", of.low, of.high))
+        interval.map_or_else(String::new, |of| format!("{of:.4}"))
     }
 
     fn intervals_note(&self) -> String {

@@ -144,7 +144,7 @@ impl Runs {
             let value = cell(self.metric(run, metric));
             let assessment = self.runs[run].assessment.as_ref();
             match assessment.and_then(|of| of.intervals.of.get(&metric)) {
-                Some(of) => format!("{value} ({:.4} to {:.4})", of.low, of.high),
+                Some(of) => format!("{value} ({of:.4})"),
                 None => value,
             }
         };
@@ -163,11 +163,7 @@ impl Runs {
 
     fn pair(&self, name: &str, comparison: &Comparison) -> Block {
         let row = |(metric, (difference, interval)): (&Metric, &(f64, kiln_train::Interval))| {
-            vec![
-                title(*metric),
-                format!("{difference:+.4}"),
-                format!("{:+.4} to {:+.4}", interval.low, interval.high),
-            ]
+            vec![title(*metric), format!("{difference:+.4}"), format!("{interval:+.4}")]
         };
         let Comparison { first_only, second_only, p_value, differences } = comparison;
         Block::Table(Table {

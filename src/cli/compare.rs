@@ -175,8 +175,7 @@ fn text(
     for (number, comparison) in (2..).zip(runs.comparisons()) {
         text += &format!("\n{number} minus 1, with 95 % intervals:\n");
         let lines = comparison.differences.iter().map(|(metric, (difference, interval))| {
-            let interval = format!("{:+.4} to {:+.4}", interval.low, interval.high);
-            vec![metric.name().to_owned(), format!("{difference:+.4}"), interval]
+            vec![metric.name().to_owned(), format!("{difference:+.4}"), format!("{interval:+.4}")]
         });
         text += &aligned(&lines.collect::<Vec<_>>());
         let Comparison { first_only, second_only, p_value, .. } = comparison;

@@ -82,8 +82,7 @@ pub(crate) fn assessment(assessment: &Assessment) -> String {
     for metric in Metric::ALL {
         let Some(value) = metric.of(&assessment.evaluation) else { continue };
         let interval = assessment.intervals.of.get(&metric);
-        let interval =
-            interval.map_or_else(String::new, |of| format!("{:.4} to {:.4}", of.low, of.high));
+        let interval = interval.map_or_else(String::new, |of| format!("{of:.4}"));
         let mut line = format!("  {:<18} {value:>8.4}  {interval:<18}", metric.name());
         for baseline in &assessment.baselines {
             match metric.of(&baseline.evaluation) {

@@ -7,7 +7,7 @@ use kiln_train::{Scores, TrainError, logit_loss, permutation_importance, predict
 use super::{
     baseline::logistic_regression,
     error::TabularError,
-    evaluate::{predictions, table_rows},
+    evaluate::{scored, table_rows},
     prepare::Prepared,
     settings::Settings,
     train::{Validation, held_out},
@@ -81,17 +81,16 @@ pub fn assess<B: TrainBackend>(
             (parts.table, parts.valid_rows.clone(), dataset)
         }
     };
-    let (found, temperature) = predictions(classifier, &dataset, device)?;
-    let raw = Scores::new(manifest.task, &dataset, &found);
-    let scores = raw.at_temperature(&found, temperature);
+    let found = predict(classifier.model(), manifest.task, &manifest.loss, &dataset, device)?;
+    let (scores, raw) = scored(classifier, &dataset, found);
 
     let seed = manifest.training.seed;
     let mut assessment = Assessment::new(classifier.classes().to_vec(), scores, seed);
-    if temperature != 1.0 {
+    if manifest.temperature != 1.0 {
         let evaluation = raw.evaluation();
         assessment.uncalibrated = Some(Uncalibrated { scores: raw, evaluation });
     }
-    assessment.temperature = temperature;
+    assessment.temperature = manifest.temperature;
     assessment.threshold = manifest.threshold;
     if let Some(majority) =
         majority(&assessment.scores, &manifest.training.class_rows, manifest.training.rows)

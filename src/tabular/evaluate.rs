@@ -33,21 +33,21 @@ pub(super) fn score<B: KilnBackend>(
     dataset: &Dataset,
     device: &B::Device,
 ) -> Result<Scores, TabularError> {
-    let (predictions, temperature) = predictions(classifier, dataset, device)?;
-    let scores = Scores::new(classifier.manifest().task, dataset, &predictions);
-    Ok(scores.at_temperature(&predictions, temperature))
-}
-
-/// What the network says, with the decisions of the classifier, and the classifier's temperature.
-pub(super) fn predictions<B: KilnBackend>(
-    classifier: &Classifier<B>,
-    dataset: &Dataset,
-    device: &B::Device,
-) -> Result<(Predictions, f64), TabularError> {
     let manifest = classifier.manifest();
     let found = predict(classifier.model(), manifest.task, &manifest.loss, dataset, device)?;
-    let decisions = classifier.decisions(&found.logits);
-    Ok((Predictions { decisions, ..found }, manifest.temperature))
+    Ok(scored(classifier, dataset, found).0)
+}
+
+/// What a classifier makes of what its network has `found`; and the same before its temperature.
+pub(super) fn scored<B: KilnBackend>(
+    classifier: &Classifier<B>,
+    dataset: &Dataset,
+    found: Predictions,
+) -> (Scores, Scores) {
+    let manifest = classifier.manifest();
+    let found = Predictions { decisions: classifier.decisions(&found.logits), ..found };
+    let raw = Scores::new(manifest.task, dataset, &found);
+    (raw.at_temperature(&found, manifest.temperature), raw)
 }
 
 /// The rows of a table that have a target, as indices and as a classifier's network sees them.

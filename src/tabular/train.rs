@@ -12,7 +12,7 @@ use kiln_train::{
 
 use super::{
     error::TabularError,
-    evaluate::{score, table_rows},
+    evaluate::{scored, table_rows},
     prepare::Prepared,
     settings::{Calibration, ClassWeights, Settings},
 };
@@ -31,8 +31,6 @@ pub struct Outcome<B: Backend> {
     pub stop: StopReason,
     /// The rows trained on, as indices among those that have a target.
     pub train_rows: Vec<usize>,
-    /// Those held out for validation.
-    pub valid_rows: Vec<usize>,
     /// On the validation rows. They chose the epoch, the temperature and the threshold, so it is a little
     /// optimistic.
     pub valid: Option<Scores>,
@@ -86,14 +84,17 @@ pub fn train<B: TrainBackend>(
 
     let trained = fit_with::<B>(&network, task, &config, train, valid.clone(), device, hooks)?;
     let (mut temperature, mut threshold) = (1.0, settings.threshold.choose(&[], &[]));
-    if let Some(valid) = &valid {
-        let predictions = predict(&trained.model, task, &loss, valid, device)?;
-        let scores = Scores::new(task, valid, &predictions);
+    let validated = match &valid {
+        Some(valid) => Some((valid, predict(&trained.model, task, &loss, valid, device)?)),
+        None => None,
+    };
+    if let Some((valid, predictions)) = &validated {
+        let scores = Scores::new(task, valid, predictions);
         if settings.calibration == Calibration::Temperature {
             temperature = fit_temperature(task, &predictions.logits, scores.actual());
         }
         if task == Task::Binary {
-            let (p, positive) = scores.at_temperature(&predictions, temperature).of_class(1);
+            let (p, positive) = scores.at_temperature(predictions, temperature).of_class(1);
             threshold = settings.threshold.choose(&p, &positive);
         }
     }
@@ -127,10 +128,10 @@ pub fn train<B: TrainBackend>(
         },
         metrics: serde_json::Value::Null,
     };
-    let scores = match &valid {
-        Some(valid) => {
+    let scores = match validated {
+        Some((valid, predictions)) => {
             let classifier = Classifier::new(manifest.clone(), &trained.model, device)?;
-            let scores = score(&classifier, valid, device)?;
+            let (scores, _) = scored(&classifier, valid, predictions);
             let metrics = scores.evaluation();
             manifest.metrics = serde_json::to_value(&metrics).expect("metrics are plain data");
             Some(scores)
@@ -143,7 +144,6 @@ pub fn train<B: TrainBackend>(
         kept_epoch: trained.kept_epoch,
         stop: trained.stop,
         train_rows,
-        valid_rows,
         valid: scores,
     })
 }

@@ -68,7 +68,7 @@ pub use keys::shared_rows;
 pub use mnist::mnist;
 pub use preprocess::{
     Binding, Embedded, Embedding, Feature, Numeric, OneHot, PreprocessConfig, Preprocessor, Scale,
-    Scaling, Transform, Transformed,
+    Scaling, Transform, Transformed, quantile,
 };
 pub use profile::{ColumnProfile, MISSING, Profiler};
 pub use schema::{ColumnKind, ColumnSchema, Schema};

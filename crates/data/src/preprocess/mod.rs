@@ -19,7 +19,7 @@ use crate::table::Cell;
 pub(crate) use boolean::{boolean_pair, cell_boolean};
 pub use categorical::{Embedded, OneHot};
 pub use config::{PreprocessConfig, Scaling};
-pub use numeric::{Numeric, Scale};
+pub use numeric::{Numeric, Scale, quantile};
 pub use transform::{Binding, Transformed};
 
 /// Most columns a matrix may have.

@@ -1,7 +1,8 @@
 //! How far a metric may be off because the rows are a sample.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
+use kiln_data::quantile;
 use kiln_model::Task;
 use rand::Rng;
 use rayon::prelude::*;
@@ -9,7 +10,7 @@ use serde::Serialize;
 
 use super::{CALIBRATION_BINS, Metric, Scores};
 use crate::{
-    metrics::{Ranking, calibration_bin, row_brier, row_log_loss},
+    metrics::{Ranking, calibration_bin, mean_of_some, row_brier, row_log_loss},
     random::bootstrap_rng,
 };
 
@@ -31,6 +32,15 @@ pub struct Interval {
     pub low: f64,
     /// The upper one.
     pub high: f64,
+}
+
+/// `0.81 to 0.92`, both ends in the form that is asked for.
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.low.fmt(f)?;
+        f.write_str(" to ")?;
+        self.high.fmt(f)
+    }
 }
 
 /// Bootstrap 95 % intervals: what the metrics might have been on other rows of the same kind.
@@ -117,16 +127,10 @@ pub fn compare(first: &Scores, second: &Scores, seed: u64) -> Comparison {
         .filter_map(|(metric, interval)| Some((metric, (whole[metric as usize]?, interval))))
         .collect();
 
-    let wrong = |scores: &Scores| {
-        let mut wrong = vec![false; scores.rows()];
-        scores.mistakes().into_iter().for_each(|row| wrong[row] = true);
-        wrong
+    let only = |one: &Scores, other: &Scores| {
+        one.right_rows().zip(other.right_rows()).filter(|(one, other)| *one && !other).count()
     };
-    let (wrong_a, wrong_b) = (wrong(first), wrong(second));
-    let only = |wrong: &[bool], other: &[bool]| {
-        wrong.iter().zip(other).filter(|(wrong, other)| !**wrong && **other).count()
-    };
-    let (first_only, second_only) = (only(&wrong_a, &wrong_b), only(&wrong_b, &wrong_a));
+    let (first_only, second_only) = (only(first, second), only(second, first));
     Comparison { differences, first_only, second_only, p_value: mcnemar(first_only, second_only) }
 }
 
@@ -182,13 +186,6 @@ fn intervals(drawn: &[Values]) -> BTreeMap<Metric, Interval> {
     Metric::ALL.into_iter().filter_map(of).collect()
 }
 
-/// Between the two nearest of sorted values, as numpy's default.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let at = share * (sorted.len() - 1) as f64;
-    let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
-    below + (above - below) * at.fract()
-}
-
 /// What a metric needs to know of each row, so that only counts change from one resample to the next.
 struct Resampled {
     /// One, or one for each label.
@@ -238,12 +235,10 @@ impl Resampled {
                     let rankings = vec![Ranking::new(&p, &positive)];
                     Part::new(2, &both, actual, decisions, rankings)
                 };
-                let mut right = vec![true; scores.rows()];
-                scores.mistakes().into_iter().for_each(|row| right[row] = false);
                 let is_multi_label = matches!(scores.task(), Task::MultiLabel { .. });
                 Self {
                     parts: (0..width).map(part).collect(),
-                    right: is_multi_label.then_some(right),
+                    right: is_multi_label.then(|| scores.right_rows().collect()),
                 }
             }
         }
@@ -258,12 +253,8 @@ impl Resampled {
     fn metrics(&self, weights: &[u32]) -> Values {
         let Some(right) = &self.right else { return self.parts[0].metrics(weights) };
         let labels: Vec<Values> = self.parts.iter().map(|part| part.metrics(weights)).collect();
-        let mut mean: Values = std::array::from_fn(|metric| {
-            let values = labels.iter().filter_map(|values| values[metric]);
-            let (sum, count) =
-                values.fold((0.0, 0), |(sum, count), value| (sum + value, count + 1));
-            (count > 0).then(|| sum / f64::from(count))
-        });
+        let mut mean: Values =
+            std::array::from_fn(|metric| mean_of_some(labels.iter().map(|of| of[metric])));
         let right = right.iter().zip(weights).filter(|(right, _)| **right);
         let right: f64 = right.map(|(_, weight)| f64::from(*weight)).sum();
         let rows: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
@@ -331,17 +322,13 @@ impl Part {
         }
         let areas = self.rankings.iter().map(|ranking| ranking.areas(|row| weights[row]));
         let (roc, pr): (Vec<_>, Vec<_>) = areas.unzip();
-        let mean_of_some = |values: &[Option<f64>]| {
-            let values: Vec<f64> = values.iter().flatten().copied().collect();
-            (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-        };
         let values = |metric| match metric {
             Metric::Accuracy => Some(counts.right.iter().sum::<u64>() as f64 / rows),
             Metric::BalancedAccuracy => Some(counts.balanced_accuracy()),
             Metric::MacroF1 => Some(counts.macro_f1()),
             Metric::LogLoss => Some(mean(&self.log_loss)),
-            Metric::RocAuc => mean_of_some(&roc),
-            Metric::PrAuc => mean_of_some(&pr),
+            Metric::RocAuc => mean_of_some(roc.iter().copied()),
+            Metric::PrAuc => mean_of_some(pr.iter().copied()),
             Metric::Brier => Some(mean(&self.brier)),
             Metric::CalibrationError => Some(gaps.iter().map(|gap| gap.abs()).sum::<f64>() / rows),
         };
@@ -442,6 +429,13 @@ mod tests {
                 assert!(off.abs() < 1e-12, "{task:?} {metric:?} {found:?} {expected:?}");
             }
         }
+    }
+
+    #[test]
+    fn an_interval_is_written_as_its_ends_are() {
+        let interval = Interval { low: -0.5, high: 0.12345 };
+        assert_eq!(format!("{interval:+.3}"), "-0.500 to +0.123");
+        assert_eq!(format!("{interval:.1}"), "-0.5 to 0.1");
     }
 
     #[test]

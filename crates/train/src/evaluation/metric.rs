@@ -65,9 +65,4 @@ impl Metric {
             Self::CalibrationError => Some(evaluation.calibration_error),
         }
     }
-
-    /// Whether more is better.
-    pub fn is_gain(self) -> bool {
-        !matches!(self, Self::LogLoss | Self::Brier | Self::CalibrationError)
-    }
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::{
     metrics::{
         ConfusionMatrix, brier, brier_binary, expected_calibration_error, log_loss, macro_ovr,
-        pr_auc, roc_auc, top_k_accuracy,
+        mean_of_some, pr_auc, roc_auc, top_k_accuracy,
     },
     predict::Predictions,
 };
@@ -149,10 +149,6 @@ impl Evaluation {
         }
         let mean =
             |value: fn(&Self) -> f64| labels.iter().map(value).sum::<f64>() / labels.len() as f64;
-        let mean_of_some = |value: fn(&Self) -> Option<f64>| {
-            let values: Vec<f64> = labels.iter().filter_map(value).collect();
-            (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-        };
         Self {
             rows: labels[0].rows,
             loss: labels[0].loss,
@@ -163,8 +159,8 @@ impl Evaluation {
             log_loss: mean(|label| label.log_loss),
             brier: mean(|label| label.brier),
             calibration_error: mean(|label| label.calibration_error),
-            roc_auc: mean_of_some(|label| label.roc_auc),
-            pr_auc: mean_of_some(|label| label.pr_auc),
+            roc_auc: mean_of_some(labels.iter().map(|label| label.roc_auc)),
+            pr_auc: mean_of_some(labels.iter().map(|label| label.pr_auc)),
             confusion: labels.iter().map(|label| label.confusion[0].clone()).collect(),
         }
     }

@@ -146,10 +146,14 @@ impl Scores {
 
     /// The rows, from 0, whose decision is not right; multi-label: in every label.
     pub fn mistakes(&self) -> Vec<usize> {
-        let width = self.actual.len() / self.rows();
+        self.right_rows().enumerate().filter(|(_, right)| !right).map(|(row, _)| row).collect()
+    }
+
+    /// Whether the decision of each row is right; multi-label: in every label.
+    pub(super) fn right_rows(&self) -> impl Iterator<Item = bool> {
+        let width = self.width();
         let rows = self.actual.chunks_exact(width).zip(self.decisions.chunks_exact(width));
-        let wrong = rows.enumerate().filter(|(_, (actual, decided))| actual != decided);
-        wrong.map(|(row, _)| row).collect()
+        rows.map(|(actual, decided)| actual == decided)
     }
 
     /// The same rows with the same probabilities for each, `[d_output]`: what guessing scores.

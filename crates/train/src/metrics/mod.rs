@@ -21,7 +21,7 @@ pub use probability::{
     ReliabilityBin, brier, brier_binary, expected_calibration_error, log_loss, reliability,
 };
 pub(crate) use probability::{calibration_bin, row_brier, row_log_loss};
-pub(crate) use ranking::Ranking;
+pub(crate) use ranking::{Ranking, mean_of_some};
 pub use ranking::{macro_ovr, pr_auc, pr_curve, roc_auc, roc_curve, top_k_accuracy};
 
 /// Panics unless `values` is `[rows, num_classes]` and every actual class is one of them.

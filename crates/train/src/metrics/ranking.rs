@@ -109,16 +109,18 @@ pub fn macro_ovr(
     metric: impl Fn(&[f64], &[bool]) -> Option<f64>,
 ) -> Option<f64> {
     check_matrix(scores, actual, num_classes);
-    let (mut sum, mut defined) = (0.0, 0_usize);
-    for class in 0..num_classes {
+    mean_of_some((0..num_classes).map(|class| {
         let column: Vec<f64> = scores.iter().skip(class).step_by(num_classes).copied().collect();
         let positive: Vec<bool> = actual.iter().map(|&a| a as usize == class).collect();
-        if let Some(value) = metric(&column, &positive) {
-            sum += value;
-            defined += 1;
-        }
-    }
-    (defined > 0).then(|| sum / defined as f64)
+        metric(&column, &positive)
+    }))
+}
+
+/// The mean of the values that there are; `None` where there are none.
+pub(crate) fn mean_of_some(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let (sum, count) =
+        values.flatten().fold((0.0, 0_usize), |(sum, n), value| (sum + value, n + 1));
+    (count > 0).then(|| sum / count as f64)
 }
 
 /// Fraction of rows, in [0, 1], whose actual class is among the `k` classes that score highest.
