@@ -10,7 +10,7 @@ use kiln_report::CellFormat;
 use kiln_tensorboard::{EventWriter, HyperParameter};
 use kiln_train::{ConfusionMatrix, EpochRecord, Event, Network, Observer, RunInfo, TrainError};
 
-use crate::assessment::charts::{chart, confusion_plot};
+use crate::assessment::charts::{MOST_CELLS, chart, confusion_plot};
 
 /// Histograms may take one part in so many of the time.
 const HISTOGRAM_SHARE: u32 = 100;
@@ -33,7 +33,7 @@ const METRICS: [&str; 3] = ["loss/train", "loss/valid", "accuracy/valid"];
 /// | `learning_rate` | of the epoch's last iteration |
 /// | `progress/iterations`, `progress/best`, `progress/seconds`, `progress/rows_per_second` | as in [`EpochRecord`] |
 /// | `weights/NAME`, `gradients/NAME` | of each tensor of the network, by its name in the model file |
-/// | `confusion` | of the best epoch |
+/// | `confusion` | of the best epoch; of up to 50 classes |
 ///
 /// The step is the epoch, counted from 1.
 #[derive(Debug)]
@@ -129,7 +129,8 @@ impl TensorBoard {
     fn network(&mut self, network: &Network<'_>) -> io::Result<()> {
         let epoch = network.epoch();
         if self.is_best {
-            self.best = network.confusion().map(|confusion| (epoch, confusion));
+            let readable = |confusion: &ConfusionMatrix| confusion.num_classes() <= MOST_CELLS;
+            self.best = network.confusion().filter(readable).map(|confusion| (epoch, confusion));
         }
         let begun = Instant::now();
         let is_due = match self.histograms_every {
