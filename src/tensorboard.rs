@@ -29,7 +29,7 @@ const METRICS: [&str; 3] = ["loss/train", "loss/valid", "accuracy/valid"];
 /// | Tag | |
 /// |---|---|
 /// | `loss/train`, `loss/valid` | mean nats per row |
-/// | `accuracy/valid` | share of validation rows that are right |
+/// | `accuracy/train`, `accuracy/valid` | share of rows that are right |
 /// | `learning_rate` | of the epoch's last iteration |
 /// | `progress/iterations`, `progress/best`, `progress/seconds`, `progress/rows_per_second` | as in [`EpochRecord`] |
 /// | `weights/NAME`, `gradients/NAME` | of each tensor of the network, by its name in the model file |
@@ -106,6 +106,7 @@ impl TensorBoard {
         let values = [
             ("loss/train", Some(record.train_loss)),
             ("loss/valid", record.valid_loss),
+            ("accuracy/train", Some(record.train_accuracy)),
             ("accuracy/valid", record.valid_accuracy),
             ("learning_rate", Some(record.learning_rate)),
             ("progress/iterations", Some(record.iterations as f64)),

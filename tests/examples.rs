@@ -88,7 +88,7 @@ fn mnist_with_one_seed_writes_one_history() {
     assert_eq!(one.len(), 4, "a header and three epochs");
     assert_eq!(
         one[0],
-        "restart,epoch,iterations,learning_rate,train_loss,valid_loss,valid_accuracy,best"
+        "restart,epoch,iterations,learning_rate,train_loss,train_accuracy,valid_loss,valid_accuracy,best"
     );
     assert_eq!(one, history("b.csv", "5"));
     assert_ne!(one, history("c.csv", "6"));

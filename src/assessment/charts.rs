@@ -72,15 +72,17 @@ pub(super) fn training(history: &[Epoch], kept_epoch: usize) -> Vec<Chart> {
          learns its rows by heart; the epoch that is kept lies before.",
         plot("nats per row", losses, kept(history)),
     )];
-    let accuracy = by_epoch(history, |epoch| epoch.valid_accuracy);
-    if !accuracy.is_empty() {
-        charts.push(chart(
-            "accuracy",
-            "Validation accuracy",
-            "The share of validation rows that are right after each epoch.",
-            plot("share of rows", vec![line("valid", accuracy, LineStyle::Solid)], kept(history)),
-        ));
-    }
+    let train = by_epoch(history, |epoch| Some(epoch.train_accuracy));
+    let valid = by_epoch(history, |epoch| epoch.valid_accuracy);
+    let accuracies =
+        vec![line("train", train, LineStyle::Solid), line("valid", valid, LineStyle::Solid)];
+    charts.push(chart(
+        "accuracy",
+        "Accuracy",
+        "The share of rows that are right: training rows as they were learned from, with dropout; \
+         validation rows after the epoch.",
+        plot("share of rows", accuracies, kept(history)),
+    ));
     let rate = by_epoch(history, |epoch| Some(epoch.learning_rate));
     charts.push(chart(
         "learning-rate",

@@ -81,6 +81,7 @@ pub fn epochs(history: &[EpochRecord]) -> Vec<Epoch> {
     let epoch = |record: &EpochRecord| Epoch {
         learning_rate: record.learning_rate,
         train_loss: record.train_loss,
+        train_accuracy: record.train_accuracy,
         valid_loss: record.valid_loss,
         valid_accuracy: record.valid_accuracy,
     };

@@ -179,7 +179,7 @@ impl Runs {
 
     fn curves(&self) -> Vec<Chart> {
         type Of = fn(&Epoch) -> Option<f64>;
-        let all: [(&str, &str, &str, &str, Of); 3] = [
+        let all: [(&str, &str, &str, &str, Of); 4] = [
             ("train-loss", "Training loss", "Lower is better.", "nats per row", |epoch| {
                 Some(epoch.train_loss)
             }),
@@ -189,6 +189,13 @@ impl Runs {
                 "Lower is better. Runs with other validation rows can't be compared by it.",
                 "nats per row",
                 |epoch| epoch.valid_loss,
+            ),
+            (
+                "train-accuracy",
+                "Training accuracy",
+                "The share of training rows that were right in each epoch.",
+                "share of rows",
+                |epoch| Some(epoch.train_accuracy),
             ),
             (
                 "valid-accuracy",

@@ -223,6 +223,7 @@ fn tensorboard_reads_a_run() {
     for (tag, column) in [
         ("loss/train", "train_loss"),
         ("loss/valid", "valid_loss"),
+        ("accuracy/train", "train_accuracy"),
         ("accuracy/valid", "valid_accuracy"),
         ("learning_rate", "learning_rate"),
         ("progress/iterations", "iterations"),

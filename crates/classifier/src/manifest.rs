@@ -79,6 +79,8 @@ pub struct Epoch {
     pub learning_rate: f64,
     /// Mean nats per row over the epoch, each row before its own update.
     pub train_loss: f64,
+    /// Share of training rows that were right, likewise.
+    pub train_accuracy: f64,
     /// Mean nats per validation row.
     pub valid_loss: Option<f64>,
     /// Share of validation rows that are right.

@@ -102,6 +102,23 @@ pub(crate) struct LossRow<'a> {
 }
 
 impl Loss {
+    /// Whether a row's decision is right, in every label; of a target that is a distribution, its first
+    /// largest class counts.
+    pub(crate) fn is_right(&self, logits: &[f32], targets: Targets<'_>, row: usize) -> bool {
+        let outputs = logits.len();
+        match (&self.kind, targets) {
+            (Kind::Binary { .. }, _) => logits.iter().enumerate().all(|(output, logit)| {
+                (*logit >= 0.0) == (targets.at(row, output, outputs) >= 0.5)
+            }),
+            (Kind::Softmax { .. }, Targets::Classes(classes)) => {
+                first_largest(logits) == classes[row] as usize
+            }
+            (Kind::Softmax { .. }, Targets::Dense(values)) => {
+                first_largest(logits) == first_largest(&values[row * outputs..][..outputs])
+            }
+        }
+    }
+
     /// Appends the loss of each row, in nats; the slices get its slopes by the row's logits, times its
     /// share.
     pub(crate) fn rows<'a>(
@@ -129,6 +146,16 @@ impl Loss {
         }
         dispatch(Task(self, rows, losses));
     }
+}
+
+fn first_largest(values: &[f32]) -> usize {
+    let mut best = 0;
+    for (at, value) in values.iter().enumerate() {
+        if *value > values[best] {
+            best = at;
+        }
+    }
+    best
 }
 
 #[inline(always)]

@@ -27,6 +27,8 @@ pub(crate) struct Shard {
     groups: [Groups; 2],
     /// The loss of each row, not multiplied by its share.
     pub(crate) losses: Vec<f32>,
+    /// How many rows were decided right.
+    pub(crate) right: usize,
 }
 
 /// What a layer makes of some rows.
@@ -65,6 +67,7 @@ impl Shard {
                 Groups::new(rows, widest(|layer| layer.inputs)),
             ],
             losses: Vec::with_capacity(rows),
+            right: 0,
         }
     }
 
@@ -130,6 +133,10 @@ impl Shard {
     fn loss(&mut self, network: &Network, loss: &Loss, batch: &Batch<'_>) {
         let (outputs, rows) = (network.d_output(), self.rows_of(batch));
         let LayerRows { output, gradient, .. } = self.layers.last_mut().expect("a last layer");
+        let decided = output.rows().zip(rows).filter(|(logits, row)| {
+            loss.is_right(&logits[..outputs], batch.targets, **row as usize)
+        });
+        self.right = decided.count();
         let lines = output.rows().zip(gradient.rows_mut()).zip(rows);
         let rows = lines.map(|((logits, gradient), row)| {
             let (row, share) = (*row as usize, batch.share(*row));

@@ -154,6 +154,12 @@ impl Trainer {
         self.loss(batch)
     }
 
+    /// How many rows of the last step were decided right, in every label, before its update and with its
+    /// dropout; 0 before the first.
+    pub fn right(&self) -> usize {
+        self.shards.iter().map(|shard| shard.right).sum()
+    }
+
     /// The slope of the mean loss of a batch by each parameter, in the order of
     /// [`kiln_model::MlpConfig::tensor_shapes`], at the present weights: without dropout and clipping.
     ///

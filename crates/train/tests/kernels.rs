@@ -36,14 +36,15 @@ fn model() -> MlpConfig {
         .with_dropout(0.1)
 }
 
-/// The loss of each batch, and training and validation loss of each epoch.
+/// The loss of each batch; training loss and accuracy and validation loss of each epoch.
 fn losses<B: TrainBackend>(config: &TrainConfig) -> Vec<f64> {
     let mut recorder = Recorder::new();
     let (train, valid) = (dataset(100, 0), Some(dataset(40, 1000)));
     let device = Default::default();
     fit::<B>(&model(), THREE, config, train, valid, &device, &mut [&mut recorder]).unwrap();
     let epochs = recorder.epochs.iter();
-    let of_epochs = epochs.flat_map(|epoch| [epoch.train_loss, epoch.valid_loss.unwrap()]);
+    let of_epochs = epochs
+        .flat_map(|epoch| [epoch.train_loss, epoch.train_accuracy, epoch.valid_loss.unwrap()]);
     recorder.losses.iter().copied().chain(of_epochs).collect()
 }
 

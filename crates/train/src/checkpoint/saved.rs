@@ -20,7 +20,7 @@ const FORMAT_VERSION: u32 = 1;
 /// |---|---|
 /// | `network.*` | the weights |
 /// | `optimizer`, `optimizer.SLOT` | what the optimizer keeps of them |
-/// | `epoch.losses`, `epoch.weights` | of the epoch's batches so far |
+/// | `epoch.losses`, `epoch.weights`, `epoch.right` | of the epoch's batches so far |
 /// | `best.*` | the weights of the best epoch, with early stopping |
 /// | `winner.*` | the weights of the best restart so far |
 #[derive(Debug)]

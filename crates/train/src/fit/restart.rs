@@ -183,7 +183,7 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
                 self.pause(log, None)?;
             }
         }
-        let (losses, train_loss) = self.learner.end_epoch();
+        let (losses, train_loss, right) = self.learner.end_epoch();
         let seconds = self.clock.end();
         let diverged = |which, loss, index: usize| TrainError::Diverged {
             which,
@@ -233,6 +233,7 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
             iterations: self.iteration,
             learning_rate: learning_rate(self.iteration - 1),
             train_loss,
+            train_accuracy: right / run.rows as f64,
             valid_loss: score.map(|(loss, _)| loss),
             valid_accuracy: score.map(|(_, accuracy)| accuracy),
             best,

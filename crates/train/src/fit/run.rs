@@ -100,7 +100,7 @@ impl<B: AutodiffBackend> Run<'_, B> {
             }
             TrainRows::Device(data, objective) => {
                 let network = start::<B>(model, saved, self.device)?;
-                Box::new(BurnLearner::new(self.config, objective, data, network))
+                Box::new(BurnLearner::new(self.task, self.config, objective, data, network))
             }
         })
     }

@@ -3,13 +3,13 @@ use std::marker::PhantomData;
 use burn::{
     module::{AutodiffModule, Module, ModuleMapper, Param},
     tensor::{
-        Tensor, TensorData,
+        Int, Tensor, TensorData,
         backend::{AutodiffBackend, Backend},
     },
 };
 use burn_optim::GradientsParams;
-use kiln_data::{Batch, Batches};
-use kiln_model::{Mlp, weighted_mean};
+use kiln_data::{Batch, BatchTargets, Batches};
+use kiln_model::{Mlp, Task, weighted_mean};
 
 use super::{BatchLosses, Learner, Step, Tensors, take};
 use crate::{config::TrainConfig, objective::Objective, optimizer, random::dropout_rng};
@@ -18,6 +18,7 @@ use crate::{config::TrainConfig, objective::Objective, optimizer, random::dropou
 pub(crate) struct BurnLearner<'a, B: AutodiffBackend> {
     /// `None` during a step only.
     model: Option<Mlp<B>>,
+    task: Task,
     config: &'a TrainConfig,
     optimizer: Box<dyn optimizer::Step<B>>,
     objective: &'a Objective<B>,
@@ -30,6 +31,7 @@ pub(crate) struct BurnLearner<'a, B: AutodiffBackend> {
 
 impl<'a, B: AutodiffBackend> BurnLearner<'a, B> {
     pub(crate) fn new(
+        task: Task,
         config: &'a TrainConfig,
         objective: &'a Objective<B>,
         data: &'a Batches<B>,
@@ -37,6 +39,7 @@ impl<'a, B: AutodiffBackend> BurnLearner<'a, B> {
     ) -> Self {
         Self {
             model: Some(start),
+            task,
             config,
             optimizer: config.optimizer.init(),
             objective,
@@ -61,9 +64,10 @@ impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
         let rows = batch.rows();
         let rng = &mut dropout_rng(at.seed, at.iteration);
         let logits = model.forward_train(batch.features, rng);
+        let right = right(self.task, logits.clone().inner(), &batch.targets);
         let loss =
             weighted_mean(self.objective.forward(logits, batch.targets), batch.weights.clone());
-        self.losses.push(loss.clone().inner(), rows, batch.weights.map(Tensor::inner));
+        self.losses.push([loss.clone().inner(), right], rows, batch.weights.map(Tensor::inner));
         let mut gradients = GradientsParams::from_grads(loss.backward(), &model);
         if let Some(clipping) = &self.config.clipping {
             gradients = clipping.apply(&model, gradients);
@@ -72,7 +76,7 @@ impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
         rows
     }
 
-    fn end_epoch(&mut self) -> (Vec<f64>, f64) {
+    fn end_epoch(&mut self) -> (Vec<f64>, f64, f64) {
         self.losses.read().take()
     }
 
@@ -124,6 +128,21 @@ impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
     }
 }
 
+/// How many rows are decided right, in every label: `[1]`.
+fn right<B: AutodiffBackend>(
+    task: Task,
+    logits: Tensor<B::InnerBackend, 2>,
+    targets: &BatchTargets<B>,
+) -> Tensor<B::InnerBackend, 1> {
+    let actual: Tensor<B::InnerBackend, 2, Int> = match (targets.clone(), task) {
+        (BatchTargets::Classes(classes), _) => classes.inner().unsqueeze_dim(1),
+        (BatchTargets::Dense(values), Task::Multiclass { .. }) => values.inner().argmax(1),
+        (BatchTargets::Dense(values), _) => values.inner().greater_equal_elem(0.5).int(),
+    };
+    let wrong = task.decide(logits).not_equal(actual).int().sum_dim(1);
+    wrong.equal_elem(0).int().sum().float()
+}
+
 /// Puts the slope in the place of each weight.
 struct Slopes<B>(GradientsParams, PhantomData<B>);
 
@@ -138,7 +157,8 @@ impl<B: AutodiffBackend> ModuleMapper<B> for Slopes<B> {
 /// GPU has been given to do.
 struct Losses<B: Backend> {
     read: BatchLosses,
-    /// Not read yet: the mean loss of each batch and, where rows carry weights, their sum after it.
+    /// Not read yet: the mean loss of each batch, the rows that it has right and, where rows carry weights,
+    /// their sum after these.
     numbers: Vec<Tensor<B, 1>>,
     /// Earlier numbers, joined.
     joined: Vec<Tensor<B, 1>>,
@@ -162,8 +182,8 @@ impl<B: Backend> Losses<B> {
         }
     }
 
-    fn push(&mut self, loss: Tensor<B, 1>, rows: usize, weights: Option<Tensor<B, 1>>) {
-        self.numbers.push(loss);
+    fn push(&mut self, numbers: [Tensor<B, 1>; 2], rows: usize, weights: Option<Tensor<B, 1>>) {
+        self.numbers.extend(numbers);
         self.rows.push(rows as f64);
         if let Some(weights) = weights {
             self.weighted = true;
@@ -183,14 +203,10 @@ impl<B: Backend> Losses<B> {
         }
         let values = Tensor::cat(std::mem::take(&mut self.joined), 0).into_data();
         let values: Vec<f64> = values.iter().collect();
-        if self.weighted {
-            for pair in values.chunks_exact(2) {
-                self.read.losses.push(pair[0]);
-                self.read.weights.push(pair[1]);
-            }
-        } else {
-            self.read.losses.extend(values);
-            self.read.weights.extend(rows);
+        for (batch, rows) in values.chunks_exact(if self.weighted { 3 } else { 2 }).zip(rows) {
+            self.read.losses.push(batch[0]);
+            self.read.right.push(batch[1]);
+            self.read.weights.push(batch.get(2).copied().unwrap_or(rows));
         }
         &mut self.read
     }

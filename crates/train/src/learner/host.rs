@@ -92,11 +92,12 @@ impl<B: Backend> Learner<B> for HostLearner<'_, B> {
         let loss = self.trainer.step(&batch, at.learning_rate, &rng);
         self.losses.losses.push(f64::from(loss));
         self.losses.weights.push(batch.weight());
+        self.losses.right.push(self.trainer.right() as f64);
         self.taken += rows.len();
         rows.len()
     }
 
-    fn end_epoch(&mut self) -> (Vec<f64>, f64) {
+    fn end_epoch(&mut self) -> (Vec<f64>, f64, f64) {
         self.losses.take()
     }
 

@@ -22,9 +22,9 @@ pub(crate) trait Learner<B: Backend> {
     /// Returns the rows of the batch.
     fn step(&mut self, at: Step) -> usize;
 
-    /// The loss of each batch since the start of the epoch, and their mean over all rows. A GPU has by
-    /// then done all that it was given to do.
-    fn end_epoch(&mut self) -> (Vec<f64>, f64);
+    /// The loss of each batch since the start of the epoch, their mean over all rows, and how many rows were
+    /// decided right. A GPU has by then done all that it was given to do.
+    fn end_epoch(&mut self) -> (Vec<f64>, f64, f64);
 
     /// The network as it is now; `None` if a weight is not finite.
     fn model(&self) -> Option<Mlp<B>>;
@@ -66,26 +66,34 @@ struct BatchLosses {
     losses: Vec<f64>,
     /// What each of them stands for: rows, or the sum of their weights.
     weights: Vec<f64>,
+    /// How many rows of each batch were decided right.
+    right: Vec<f64>,
 }
 
 impl BatchLosses {
-    /// All of them, and the mean.
-    fn take(&mut self) -> (Vec<f64>, f64) {
-        let Self { losses, weights } = std::mem::take(self);
+    /// All of them, the mean, and the rows that were decided right.
+    fn take(&mut self) -> (Vec<f64>, f64, f64) {
+        let Self { losses, weights, right } = std::mem::take(self);
         let sum: f64 = losses.iter().zip(&weights).map(|(loss, weight)| loss * weight).sum();
         let mean = sum / weights.iter().sum::<f64>();
-        (losses, mean)
+        (losses, mean, right.iter().sum())
     }
 
     fn save(&self, tensors: &mut Tensors) {
-        for (name, values) in [("epoch.losses", &self.losses), ("epoch.weights", &self.weights)] {
+        let Self { losses, weights, right } = self;
+        let named = [("epoch.losses", losses), ("epoch.weights", weights), ("epoch.right", right)];
+        for (name, values) in named {
             tensors.insert(name.to_owned(), TensorData::new(values.clone(), [values.len()]));
         }
     }
 
     fn load(batches: usize, tensors: &mut Tensors) -> Result<Self, String> {
         let mut values = |name| take::<f64>(tensors, name, batches);
-        Ok(Self { losses: values("epoch.losses")?, weights: values("epoch.weights")? })
+        Ok(Self {
+            losses: values("epoch.losses")?,
+            weights: values("epoch.weights")?,
+            right: values("epoch.right")?,
+        })
     }
 }
 

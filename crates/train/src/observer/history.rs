@@ -10,8 +10,8 @@ use crate::error::TrainError;
 /// Writes one row per epoch into a file: JSON lines if its name ends in `.jsonl`, else CSV with a
 /// header.
 ///
-/// Columns: `restart, epoch, iterations, learning_rate, train_loss, valid_loss, valid_accuracy,
-/// best, seconds, rows_per_second`, as in [`EpochRecord`]. Numbers are written so that they read
+/// Columns: `restart, epoch, iterations, learning_rate, train_loss, train_accuracy, valid_loss,
+/// valid_accuracy, best, seconds, rows_per_second`, as in [`EpochRecord`]. Numbers are written so that they read
 /// back exactly; an absent one is empty in CSV and `null` in JSON. Each row is in the file as soon
 /// as its epoch is over; a run that goes on from a checkpoint writes those of its earlier epochs first.
 #[derive(Debug)]
@@ -22,8 +22,8 @@ pub struct HistoryFile {
     begun: bool,
 }
 
-const COLUMNS: &str = "restart,epoch,iterations,learning_rate,train_loss,valid_loss,\
-                       valid_accuracy,best,seconds,rows_per_second";
+const COLUMNS: &str = "restart,epoch,iterations,learning_rate,train_loss,train_accuracy,\
+                       valid_loss,valid_accuracy,best,seconds,rows_per_second";
 
 impl HistoryFile {
     /// Creates the file. One that is there stays as it is until the first row replaces it.
@@ -81,6 +81,7 @@ fn csv(record: &EpochRecord) -> String {
         iterations,
         learning_rate,
         train_loss,
+        train_accuracy,
         valid_loss,
         valid_accuracy,
         best,
@@ -90,7 +91,7 @@ fn csv(record: &EpochRecord) -> String {
     let optional = |value: &Option<f64>| value.map_or(String::new(), |value| value.to_string());
     let (valid_loss, valid_accuracy) = (optional(valid_loss), optional(valid_accuracy));
     format!(
-        "{restart},{epoch},{iterations},{learning_rate},{train_loss},{valid_loss},\
+        "{restart},{epoch},{iterations},{learning_rate},{train_loss},{train_accuracy},{valid_loss},\
          {valid_accuracy},{best},{seconds},{rows_per_second}"
     )
 }
@@ -106,6 +107,7 @@ mod tests {
             iterations: 20,
             learning_rate: 1e-3,
             train_loss: 0.1 + 0.2,
+            train_accuracy: 0.5,
             valid_loss,
             valid_accuracy: valid_loss.map(|_| 0.75),
             best: true,
@@ -128,10 +130,10 @@ mod tests {
     fn csv_has_a_header_and_a_row_an_epoch() {
         assert_eq!(
             write("history.csv"),
-            "restart,epoch,iterations,learning_rate,train_loss,valid_loss,valid_accuracy,best,\
+            "restart,epoch,iterations,learning_rate,train_loss,train_accuracy,valid_loss,valid_accuracy,best,\
              seconds,rows_per_second\n\
-             1,2,20,0.001,0.30000000000000004,0.25,0.75,true,0.5,1234.5\n\
-             1,2,20,0.001,0.30000000000000004,,,true,0.5,1234.5\n"
+             1,2,20,0.001,0.30000000000000004,0.5,0.25,0.75,true,0.5,1234.5\n\
+             1,2,20,0.001,0.30000000000000004,0.5,,,true,0.5,1234.5\n"
         );
     }
 

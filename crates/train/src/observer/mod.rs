@@ -175,6 +175,8 @@ pub struct EpochRecord {
     pub learning_rate: f64,
     /// Mean nats per row over the epoch, each row before its own update.
     pub train_loss: f64,
+    /// Share of training rows that were right, each before its own update, with dropout.
+    pub train_accuracy: f64,
     /// Mean nats per row, after the epoch.
     pub valid_loss: Option<f64>,
     /// Share of validation rows that are right, after the epoch.

@@ -182,6 +182,7 @@ mod tests {
             iterations: 30,
             learning_rate: 0.1,
             train_loss: 0.123456,
+            train_accuracy: 0.9,
             valid_loss: Some(0.2),
             valid_accuracy: Some(0.98765),
             best: true,

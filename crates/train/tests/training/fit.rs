@@ -124,6 +124,50 @@ fn train_loss_of_an_epoch_is_the_mean_over_its_rows() {
 }
 
 #[test]
+fn train_accuracy_of_an_epoch_counts_its_right_rows() {
+    // Where an epoch is one batch, the second counts what the network of the first is right in.
+    let config = config().with_batch_size(BatchSize::All);
+    let dense = |width, number: fn(usize) -> f32| {
+        let values = (0..50 * width).map(number).collect();
+        Targets::Dense { values, width }
+    };
+    let classes = |num_classes: usize| {
+        let indices = (0..50).map(|row| (row * 7 % num_classes) as u32).collect();
+        Targets::Classes { indices, num_classes }
+    };
+    for (task, targets) in [
+        (FOUR, classes(4)),
+        (FOUR, dense(4, |at| [0.1, 0.2, 0.3, 0.4][(at * 3 + at / 4) % 4])),
+        (Task::Binary, classes(2)),
+        (Task::Binary, dense(1, |at| (at % 3) as f32 / 2.0)),
+        (Task::MultiLabel { num_labels: 2 }, dense(2, |at| (at * 5 % 3 % 2) as f32)),
+    ] {
+        // By the kernels, and by Burn's operations.
+        for normalization in [Normalization::None, Normalization::Layer] {
+            let (features, _, _) = quarters(50).into_parts();
+            let weights = (0..50).map(|row| 1.0 + (row % 2) as f32).collect();
+            let data = Dataset::new(features, 2, targets.clone()).unwrap();
+            let data = data.with_weights(weights).unwrap();
+            let network = MlpConfig::new(2, task.d_output())
+                .with_hidden(vec![5])
+                .with_normalization(normalization);
+            let device = Default::default();
+            let epochs = |count| {
+                let config = config.clone().with_num_epochs(count);
+                fit::<B>(&network, task, &config, data.clone(), None, &device, &mut []).unwrap()
+            };
+            let [trained, further] = [1, 2].map(epochs);
+            let loss = LossConfig::default();
+            let predictions = predict(&trained.model, task, &loss, &data, &device).unwrap();
+            let expected = Evaluation::new(task, &data, &predictions).accuracy;
+            let found = further.history[1].train_accuracy;
+            assert_eq!(found, expected, "{task:?} {normalization:?}");
+            assert!(expected > 0.0 && expected < 1.0, "{task:?} {expected}");
+        }
+    }
+}
+
+#[test]
 fn one_seed_is_one_result_and_another_is_another() {
     let model = model().with_dropout(0.3).with_normalization(Normalization::Batch);
     let train = |seed| {
