@@ -1,4 +1,7 @@
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use kiln_classifier::{Epoch, Manifest};
 use kiln_report::{Block, Chart, Line, LineStyle, Lines, Page, Plot, Table};
@@ -26,6 +29,8 @@ pub struct Run {
 #[derive(Debug, Clone)]
 pub struct Runs {
     runs: Vec<Run>,
+    /// Short enough for a table.
+    names: Vec<String>,
     /// Of each but the first, if all were asked about the same rows.
     comparisons: Vec<Comparison>,
 }
@@ -46,7 +51,8 @@ impl Runs {
             Some([]) => panic!("at least one run"),
             None => Vec::new(),
         };
-        Self { runs, comparisons }
+        let names = short(&runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>());
+        Self { runs, names, comparisons }
     }
 
     /// The runs.
@@ -83,9 +89,10 @@ impl Runs {
         }
     }
 
-    /// The report. `rows` says what was measured.
+    /// The report. `rows` says what was measured. A run whose name is a path goes by the end of it that
+    /// the others don't share.
     pub fn page(&self, rows: &str) -> Page {
-        let names = || self.runs.iter().map(|run| run.name.as_str());
+        let names = || self.names.iter().map(String::as_str);
         let mut sections = vec![section(
             "metrics",
             "How good they are",
@@ -139,7 +146,7 @@ impl Runs {
 
     fn metrics_table(&self) -> Table {
         let mut columns = vec![text("metric")];
-        columns.extend(self.runs.iter().map(|run| number(&run.name)));
+        columns.extend(self.names.iter().map(|name| number(name)));
         let value = |run: usize, metric: Metric| {
             let value = cell(self.metric(run, metric));
             let assessment = self.runs[run].assessment.as_ref();
@@ -170,7 +177,7 @@ impl Runs {
             caption: format!(
                 "{name} minus {}. {first_only} rows are right in the first alone, {second_only} in the \
                  second alone: McNemar's test p = {p_value:.4}",
-                self.runs[0].name
+                self.names[0]
             ),
             columns: vec![text("metric"), number("difference"), number("95 % interval")],
             rows: differences.iter().map(row).collect(),
@@ -206,19 +213,39 @@ impl Runs {
             ),
         ];
         let curve = |(id, title, text, label, of): (&str, &str, &str, &str, Of)| {
-            let line = |run: &Run| Line {
-                name: run.name.clone(),
+            let line = |(run, name): (&Run, &String)| Line {
+                name: name.clone(),
                 points: by_epoch(&run.manifest.training.history, of),
                 style: LineStyle::Solid,
             };
-            let lines: Vec<Line> =
-                self.runs.iter().map(line).filter(|line| !line.points.is_empty()).collect();
+            let lines: Vec<Line> = self
+                .runs
+                .iter()
+                .zip(&self.names)
+                .map(line)
+                .filter(|line| !line.points.is_empty())
+                .collect();
             let (x, y, marks) = (axis("epoch"), axis(label), Vec::new());
             (!lines.is_empty())
                 .then(|| chart(id, title, text, Plot::Lines(Lines { x, y, lines, marks })))
         };
         all.into_iter().filter_map(curve).collect()
     }
+}
+
+/// The paths without the folders that all of them start with.
+fn short(paths: &[&str]) -> Vec<String> {
+    let folders = |path: &str| -> Vec<PathBuf> {
+        Path::new(path).parent().unwrap_or(Path::new("")).iter().map(PathBuf::from).collect()
+    };
+    let all: Vec<Vec<PathBuf>> = paths.iter().map(|path| folders(path)).collect();
+    let shared =
+        |at: &usize| all.iter().all(|of| of.get(*at).is_some() && of.get(*at) == all[0].get(*at));
+    let common = (0..).take_while(shared).count();
+    let end = |path: &&str| {
+        Path::new(path).iter().skip(common).collect::<PathBuf>().display().to_string()
+    };
+    paths.iter().map(end).collect()
 }
 
 /// All that a run was told, and what it was told it about, by name.
@@ -248,5 +275,22 @@ fn flatten(prefix: &str, value: &Value, to: &mut BTreeMap<String, String>) {
         value => {
             to.insert(prefix.to_owned(), value.to_string());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn names_of_runs_leave_out_what_all_of_them_start_with() {
+        assert_eq!(short(&["/data/runs/a", "/data/runs/b"]), ["a", "b"]);
+        assert_eq!(short(&["/data/runs/a", "/data/runs/a"]), ["a", "a"]);
+        assert_eq!(
+            short(&["runs/1/model", "runs/2/model", "runs/2/b/model"]),
+            ["1/model", "2/model", "2/b/model"]
+        );
+        assert_eq!(short(&["model", "runs/model"]), ["model", "runs/model"]);
+        assert_eq!(short(&["/model", "model"]), ["/model", "model"]);
     }
 }

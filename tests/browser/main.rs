@@ -110,8 +110,13 @@ fn reports_of_real_data_have_no_fault() {
             pages.push(page);
         }
         let page = folder.join("compare.html");
+        let names = ["first", "second", "third"].map(|name| {
+            let path = folder.join(format!("{name}_of_the_models_with_names_too_long_for_a_page"));
+            fs::copy(folder.join("titanic"), &path).unwrap();
+            path
+        });
         let mut command = kiln();
-        command.arg("compare").args([folder.join("titanic"), folder.join("titanic")]);
+        command.arg("compare").args(names);
         command.arg("--data").arg(tables.join("titanic.csv"));
         succeeds(command.arg("--report").arg(&page));
         pages.push(page);
