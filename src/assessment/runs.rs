@@ -1,5 +1,6 @@
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     path::{Path, PathBuf},
 };
 
@@ -235,13 +236,11 @@ impl Runs {
 
 /// The paths without the folders that all of them start with.
 fn short(paths: &[&str]) -> Vec<String> {
-    let folders = |path: &str| -> Vec<PathBuf> {
-        Path::new(path).parent().unwrap_or(Path::new("")).iter().map(PathBuf::from).collect()
-    };
-    let all: Vec<Vec<PathBuf>> = paths.iter().map(|path| folders(path)).collect();
-    let shared =
-        |at: &usize| all.iter().all(|of| of.get(*at).is_some() && of.get(*at) == all[0].get(*at));
-    let common = (0..).take_while(shared).count();
+    let folders: Vec<Vec<&OsStr>> =
+        paths.iter().map(|path| Path::new(path).parent().into_iter().flatten().collect()).collect();
+    let depth = folders.iter().map(Vec::len).min().unwrap_or(0);
+    let shared = |at: &usize| folders.iter().all(|of| of[*at] == folders[0][*at]);
+    let common = (0..depth).take_while(shared).count();
     let end = |path: &&str| {
         Path::new(path).iter().skip(common).collect::<PathBuf>().display().to_string()
     };
