@@ -7,6 +7,7 @@
 //! * [`data`]: files to tables, tables to tensors,
 //! * [`train`]: the training loop and metrics,
 //! * [`classifier`]: preprocessing, network and class names in one file,
+//! * [`export`]: a classifier in the forms that other programs read,
 //! * [`store`]: files that are whole, or show that they are not,
 //! * [`tabular`]: from a table to a classifier,
 //! * [`TensorBoard`]: a run as it goes on,
@@ -51,6 +52,7 @@ mod tensorboard;
 
 pub use kiln_classifier as classifier;
 pub use kiln_data as data;
+pub use kiln_export as export;
 pub use kiln_kernels as kernels;
 pub use kiln_model as model;
 pub use kiln_report as report;

@@ -25,6 +25,7 @@ enum Command {
     Compare(cli::compare::Args),
     CrossValidate(Box<cli::cross_validate::Args>),
     Inspect(cli::inspect::Args),
+    Export(cli::export::Args),
     /// List the backends compiled in and the devices they find
     Devices,
     Completions(cli::completions::Args),
@@ -50,6 +51,7 @@ fn run(Args { command, console }: Args) -> anyhow::Result<()> {
         Command::Compare(args) => cli::compare::run(args, console),
         Command::CrossValidate(args) => cli::cross_validate::run(*args, console),
         Command::Inspect(args) => cli::inspect::run(args, console),
+        Command::Export(args) => cli::export::run(args, console),
         Command::Devices => cli::devices::run(console),
         Command::Completions(args) => Ok(cli::completions::run(&args)?),
     }

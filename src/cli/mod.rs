@@ -5,6 +5,7 @@ pub(crate) mod console;
 pub(crate) mod cross_validate;
 pub(crate) mod devices;
 pub(crate) mod evaluate;
+pub(crate) mod export;
 pub(crate) mod inspect;
 pub(crate) mod options;
 mod output;

@@ -66,9 +66,10 @@ pub use images::{ImageDataset, draw_images};
 pub use infer::{SchemaOptions, infer_schema};
 pub use keys::shared_rows;
 pub use mnist::mnist;
+pub use number::parse_number;
 pub use preprocess::{
-    Binding, Embedded, Embedding, Feature, Numeric, OneHot, PreprocessConfig, Preprocessor, Scale,
-    Scaling, Transform, Transformed, quantile,
+    BOOLEAN_TEXTS, Binding, Embedded, Embedding, Feature, Numeric, OneHot, PreprocessConfig,
+    Preprocessor, Scale, Scaling, Transform, Transformed, quantile,
 };
 pub use profile::{ColumnProfile, MISSING, Profiler};
 pub use schema::{ColumnKind, ColumnSchema, Schema};

@@ -3,7 +3,7 @@
 /// Decimal digits with a sign, a point and an exponent, all as in Rust's `f64`; one too large for an
 /// `f64` is infinite. The words `inf`, `infinity` and `nan` are not numbers here, and neither are
 /// `0x10`, `1,5` and `1_000`.
-pub(crate) fn parse_number(text: &str) -> Option<f64> {
+pub fn parse_number(text: &str) -> Option<f64> {
     let text = text.trim();
     // Of the words, each starts with a letter that no number starts with.
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);

@@ -24,6 +24,10 @@ pub enum Normalization {
 }
 
 impl Normalization {
+    /// What is added to a variance: Burn's default for both, whose own field is private in layer
+    /// normalization.
+    pub const EPSILON: f64 = 1e-5;
+
     pub(crate) fn init<B: Backend>(&self, width: usize, device: &B::Device) -> Norm<B> {
         match self {
             Self::None => Norm { batch: None, layer: None },
@@ -36,9 +40,6 @@ impl Normalization {
         }
     }
 }
-
-/// Burn's default for layer normalization, whose own field is private.
-const LAYER_NORM_EPSILON: f64 = 1e-5;
 
 /// At most one of the two is there. Two options rather than an enum, because a module that is an
 /// enum puts its variant's name into the path of every parameter.
@@ -63,7 +64,7 @@ impl<B: Backend> Norm<B> {
         let Some(norm) = &self.layer else { return x };
         let x = x.clone() - x.mean_dim(1);
         let variance = (x.clone() * x.clone()).mean_dim(1);
-        let x = standardise(x, variance, LAYER_NORM_EPSILON) * norm.gamma.val().unsqueeze();
+        let x = standardise(x, variance, Normalization::EPSILON) * norm.gamma.val().unsqueeze();
         match &norm.beta {
             Some(beta) => x + beta.val().unsqueeze(),
             None => x,

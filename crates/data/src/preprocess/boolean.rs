@@ -2,12 +2,12 @@ use super::shown;
 use crate::table::Cell;
 
 /// The texts of a boolean, in pairs of false and true; upper and lower case are the same.
-const PAIRS: [(&str, &str); 5] =
+pub const BOOLEAN_TEXTS: [(&str, &str); 5] =
     [("0", "1"), ("false", "true"), ("f", "t"), ("no", "yes"), ("n", "y")];
 
 /// The pair of texts that a text belongs to, and which of them it is.
 pub(crate) fn boolean_pair(text: &str) -> Option<(usize, bool)> {
-    PAIRS.iter().enumerate().find_map(|(pair, (no, yes))| {
+    BOOLEAN_TEXTS.iter().enumerate().find_map(|(pair, (no, yes))| {
         if text.eq_ignore_ascii_case(no) {
             Some((pair, false))
         } else {

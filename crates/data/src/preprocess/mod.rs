@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::DataError;
 use crate::table::Cell;
 
+pub use boolean::BOOLEAN_TEXTS;
 pub(crate) use boolean::{boolean_pair, cell_boolean};
 pub use categorical::{Embedded, OneHot};
 pub use config::{PreprocessConfig, Scaling};
@@ -122,6 +123,11 @@ impl Preprocessor {
     /// What becomes of each of these columns.
     pub fn features(&self) -> &[Feature] {
         &self.features
+    }
+
+    /// Texts that mean a missing value in every column.
+    pub fn missing(&self) -> &[String] {
+        &self.missing
     }
 
     /// Checks what a file may have got wrong: constants, categories, sizes.
