@@ -46,4 +46,4 @@ mod network;
 mod onnx;
 
 pub use error::ExportError;
-pub use onnx::{GraphInput, Inputs, OPSET, Onnx, ValueType};
+pub use onnx::{GraphInput, InputValues, Inputs, OPSET, Onnx, ValueType};

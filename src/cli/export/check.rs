@@ -1,7 +1,6 @@
 //! Whether a graph says what the model says, by an engine that shares no code with Kiln.
 
 use std::{
-    collections::HashMap,
     env,
     ffi::OsString,
     io::Write,
@@ -16,8 +15,8 @@ use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use kiln::{
     backend::KilnBackend,
     classifier::{Classifier, Manifest, Prediction},
-    data::{Cell, Cells, Preprocessor, ReadOptions, Rows, TableReader, Transform, parse_number},
-    export::{GraphInput, Onnx, ValueType},
+    data::{Embedded, OneHot, ReadOptions, Rows, TableReader, Transform},
+    export::{GraphInput, InputValues, Onnx},
     store::write_atomically,
 };
 use rand::{Rng, RngExt, SeedableRng};
@@ -44,7 +43,7 @@ pub(super) struct Checked {
     pub(super) of: String,
     /// The largest difference of a probability.
     pub(super) largest_difference: f64,
-    /// Rows for which something else was decided, though the probabilities leave no doubt.
+    /// Rows of which the engine decided otherwise than its own probabilities demand.
     pub(super) decisions_differ: usize,
 }
 
@@ -58,7 +57,7 @@ pub(super) struct CheckRows {
 /// The first rows of a file.
 pub(super) fn rows_of(path: &Path, options: &ReadOptions) -> anyhow::Result<CheckRows> {
     let mut reader = TableReader::open(path, options)?;
-    let name = reader.name().to_owned();
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let Some(rows) = reader.next().transpose()? else {
         bail!("{name} has no rows, expected some to check the graph on");
     };
@@ -92,8 +91,8 @@ pub(super) fn drawn_rows(manifest: &Manifest) -> CheckRows {
                 let texts = values.map(|value| [Some("false"), Some("true"), None][value as usize]);
                 Arc::new(texts.collect::<StringArray>())
             }
-            Transform::OneHot(kiln::data::OneHot { categories, .. })
-            | Transform::Embedding(kiln::data::Embedded { categories, .. }) => {
+            Transform::OneHot(OneHot { categories, .. })
+            | Transform::Embedding(Embedded { categories, .. }) => {
                 let known: Vec<&str> = categories.iter().map(String::as_str).collect();
                 Arc::new((0..ROWS).map(|_| text(rng, &known)).collect::<StringArray>())
             }
@@ -135,18 +134,15 @@ pub(super) fn check<B: KilnBackend>(
     let schema = rows.batch.schema();
     let columns: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
     let predictions = classifier.predict_rows(&classifier.bind(of, &columns)?, rows);
-    let probabilities: Vec<&[f32]> = predictions.probabilities.rows().collect();
-    let usable: Vec<usize> =
-        (0..probabilities.len()).filter(|row| !probabilities[*row][0].is_nan()).collect();
-    if usable.is_empty() {
+    let expected: Vec<&[f32]> = predictions.probabilities.rows().collect();
+    let usable = |row: &&[f32]| !row[0].is_nan();
+    if !expected.iter().any(|row| usable(&row)) {
         bail!("the model can use none of the {of}, expected some to check the graph on");
     }
-    let given = given(onnx.inputs(), &classifier.manifest().preprocessor, &columns, rows, &usable);
-    let answer = match run(&onnx.encode(), &given)? {
+    let answer = match run(&onnx.encode(), &given(onnx.inputs(), rows))? {
         Ok(answer) => answer,
         Err(why) => return Ok(Err(why)),
     };
-    let expected: Vec<&[f32]> = usable.iter().map(|row| probabilities[*row]).collect();
     let shape = |rows: &[Vec<f32>]| rows.iter().map(Vec::len).collect::<Vec<_>>();
     let widths = vec![classifier.classes().len(); expected.len()];
     if shape(&answer.probabilities) != widths || answer.decisions.len() != expected.len() {
@@ -157,83 +153,41 @@ pub(super) fn check<B: KilnBackend>(
         // NaN is no small difference.
         if difference.is_nan() { f64::INFINITY } else { difference }
     };
-    let pairs = answer.probabilities.iter().zip(&expected);
-    let differences = pairs.flat_map(|(a, b)| a.iter().zip(b.iter()).map(difference));
-    let largest_difference = differences.fold(0.0, f64::max);
-    // What the engine's own probabilities decide: those near a tie may fall to either side.
-    let differs = |(row, decision): (&Vec<f32>, &Decision)| {
-        classifier.decide(row) != Some(decision.prediction(classifier.classes()))
-    };
-    let decisions_differ =
-        answer.probabilities.iter().zip(&answer.decisions).filter(|pair| differs(*pair)).count();
+    let (mut compared, mut largest_difference, mut decisions_differ) = (0, 0.0_f64, 0);
+    let answers = answer.probabilities.iter().zip(&answer.decisions);
+    for (expected, (found, decision)) in expected.iter().zip(answers) {
+        if !usable(&expected) {
+            continue;
+        }
+        compared += 1;
+        largest_difference =
+            found.iter().zip(*expected).map(difference).fold(largest_difference, f64::max);
+        // What the engine's own probabilities decide: those near a tie may fall to either side.
+        let decided = decision.prediction(classifier.classes());
+        decisions_differ += usize::from(classifier.decide(found) != Some(decided));
+    }
     Ok(Ok(Checked {
         engine: answer.engine,
-        rows: expected.len(),
+        rows: compared,
         of: of.clone(),
         largest_difference,
         decisions_differ,
     }))
 }
 
-/// The inputs of the graph for the rows that are usable.
-fn given(
-    inputs: &[GraphInput],
-    preprocessor: &Preprocessor,
-    columns: &[String],
-    rows: &Rows,
-    usable: &[usize],
-) -> Value {
-    let place: HashMap<&str, usize> = columns.iter().map(String::as_str).zip(0..).collect();
-    let missing: HashMap<&str, Vec<&String>> = preprocessor
-        .features()
-        .iter()
-        .map(|f| (f.name.as_str(), f.missing.iter().chain(preprocessor.missing()).collect()))
-        .collect();
-    let mut scratch = String::new();
-    let mut given = serde_json::Map::new();
-    for input in inputs {
-        let cells: Vec<Option<Cells<'_>>> = input
-            .columns
-            .iter()
-            // A matrix has columns too that the preprocessing leaves out, and a table need not have.
-            .map(|name| {
-                place.get(name.as_str()).map(|i| Cells::new(rows.batch.column(*i).as_ref()))
-            })
-            .collect();
-        let mut values = Vec::with_capacity(usable.len() * cells.len());
-        for row in usable {
-            for (cells, name) in cells.iter().zip(&input.columns) {
-                let cell = cells.map_or(Cell::Missing, |cells| cells.get(*row));
-                values.push(match input.value_type {
-                    ValueType::Text => json!(cell.text(&mut scratch).unwrap_or_default()),
-                    ValueType::Number => json!(number(cell).filter(|_| {
-                        let is_missing = |text: &&String| cell == Cell::Text(text.as_str());
-                        !missing.get(name.as_str()).is_some_and(|m| m.iter().any(is_missing))
-                    })),
-                });
-            }
-        }
-        let value_type = match input.value_type {
-            ValueType::Number => "double",
-            ValueType::Text => "string",
+/// The inputs of the graph, as `check.py` takes them.
+fn given(inputs: &[GraphInput], rows: &Rows) -> Value {
+    let input = |input: &GraphInput| {
+        let values = match input.values(rows) {
+            // What JSON can't hold, NaN, is a null.
+            InputValues::Numbers(numbers) => json!(numbers),
+            InputValues::Texts(texts) => json!(texts),
         };
-        let shape = [usable.len(), input.columns.len()];
-        let input_given = json!({"type": value_type, "shape": shape, "values": values});
-        given.insert(input.name.clone(), input_given);
-    }
-    Value::Object(given)
-}
-
-/// The number in a cell, if there is one.
-fn number(cell: Cell<'_>) -> Option<f64> {
-    match cell {
-        Cell::Missing => None,
-        Cell::Text(text) => parse_number(text),
-        Cell::Integer(value) => Some(value as f64),
-        Cell::Number(value) => Some(value),
-        Cell::Boolean(value) => Some(f64::from(u8::from(value))),
-    }
-    .filter(|value| value.is_finite())
+        let shape = [rows.batch.num_rows(), input.columns.len()];
+        let value_type = input.value_type.name();
+        (input.name.clone(), json!({"type": value_type, "shape": shape, "values": values}))
+    };
+    Value::Object(inputs.iter().map(input).collect())
 }
 
 #[derive(Deserialize)]

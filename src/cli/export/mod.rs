@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use kiln::{
     backend::{self, BackendName, Job, TrainBackend},
     classifier::Classifier,
-    export::{GraphInput, Inputs, OPSET, Onnx, ValueType},
+    export::{GraphInput, Inputs, OPSET, Onnx},
 };
 use serde::Serialize;
 
@@ -147,11 +147,8 @@ struct ExportedInput {
 
 impl ExportedInput {
     fn new(input: &GraphInput) -> Self {
-        let value_type = match input.value_type {
-            ValueType::Number => "double",
-            ValueType::Text => "string",
-        };
-        Self { name: input.name.clone(), r#type: value_type, columns: input.columns.clone() }
+        let (name, columns) = (input.name.clone(), input.columns.clone());
+        Self { name, r#type: input.value_type.name(), columns }
     }
 }
 

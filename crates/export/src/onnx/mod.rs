@@ -9,7 +9,7 @@ mod preprocess;
 use std::collections::{HashMap, HashSet};
 
 use kiln_classifier::{Classifier, Manifest};
-use kiln_data::Transform;
+use kiln_data::{Cell, Cells, Rows, Transform, parse_number};
 use kiln_kernels::KilnBackend;
 use kiln_model::Task;
 use prost::Message;
@@ -171,7 +171,48 @@ impl Onnx {
     }
 }
 
+/// What rows hold, as an input takes it: row-major `[rows, columns]`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum InputValues {
+    /// NaN where the value is missing, or no number.
+    Numbers(Vec<f64>),
+    /// Empty where the value is missing.
+    Texts(Vec<String>),
+}
+
+impl ValueType {
+    /// `double` or `string`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Number => "double",
+            Self::Text => "string",
+        }
+    }
+}
+
 impl GraphInput {
+    /// What to give the graph for these rows. A column that they don't have is missing in all of them.
+    pub fn values(&self, rows: &Rows) -> InputValues {
+        let schema = rows.batch.schema();
+        let column = |name: &String| {
+            let found = schema.column_with_name(name);
+            found.map(|(index, _)| Cells::new(rows.batch.column(index).as_ref()))
+        };
+        let columns: Vec<Option<Cells<'_>>> = self.columns.iter().map(column).collect();
+        let places =
+            (0..rows.batch.num_rows()).flat_map(|row| columns.iter().map(move |c| (row, c)));
+        let cells =
+            places.map(|(row, cells)| cells.as_ref().map_or(Cell::Missing, |cells| cells.get(row)));
+        match self.value_type {
+            ValueType::Number => InputValues::Numbers(cells.map(number).collect()),
+            ValueType::Text => {
+                let mut scratch = String::new();
+                let text = |cell: Cell| cell.text(&mut scratch).unwrap_or_default().to_owned();
+                InputValues::Texts(cells.map(text).collect())
+            }
+        }
+    }
+
     fn message(&self) -> ValueInfoProto {
         let elem_type = match self.value_type {
             ValueType::Number => DOUBLE,
@@ -181,11 +222,17 @@ impl GraphInput {
     }
 
     fn described(&self) -> serde_json::Value {
-        let value_type = match self.value_type {
-            ValueType::Number => "double",
-            ValueType::Text => "string",
-        };
-        json!({"name": self.name, "type": value_type, "columns": self.columns})
+        json!({"name": self.name, "type": self.value_type.name(), "columns": self.columns})
+    }
+}
+
+fn number(cell: Cell) -> f64 {
+    match cell {
+        Cell::Missing => f64::NAN,
+        Cell::Text(text) => parse_number(text).unwrap_or(f64::NAN),
+        Cell::Integer(value) => value as f64,
+        Cell::Number(value) => value,
+        Cell::Boolean(value) => f64::from(u8::from(value)),
     }
 }
 
