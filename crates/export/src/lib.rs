@@ -40,10 +40,14 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [`PyTorch`] is the network alone, as weights that `torch.nn.Sequential` loads.
 
 mod error;
 mod network;
 mod onnx;
+mod pytorch;
 
 pub use error::ExportError;
 pub use onnx::{GraphInput, Inputs, OPSET, Onnx, ValueType};
+pub use pytorch::PyTorch;
