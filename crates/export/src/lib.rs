@@ -41,13 +41,16 @@
 //! # }
 //! ```
 //!
-//! [`PyTorch`] is the network alone, as weights that `torch.nn.Sequential` loads.
+//! [`PyTorch`] is the network alone, as weights that `torch.nn.Sequential` loads. [`RustSource`] is a
+//! file of Rust that needs `core` alone.
 
 mod error;
 mod network;
 mod onnx;
 mod pytorch;
+mod rust;
 
 pub use error::ExportError;
 pub use onnx::{GraphInput, Inputs, OPSET, Onnx, ValueType};
 pub use pytorch::PyTorch;
+pub use rust::{Field, FieldType, RustSource};

@@ -1,5 +1,6 @@
 mod check;
 mod pytorch;
+mod rust;
 
 use std::path::PathBuf;
 
@@ -28,6 +29,8 @@ use check::Checked;
 ///
 /// `pytorch`: the weights of a torch.nn.Sequential from preprocessed features to logits, as safetensors; the lines
 /// that load it are printed.
+///
+/// `rust`: one file of Rust that needs `core` alone, from a row of columns to classes and probabilities.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A model file that `kiln train` wrote
@@ -57,6 +60,8 @@ enum ExportFormat {
     Onnx,
     /// Weights of a torch.nn.Sequential, as safetensors
     Pytorch,
+    /// One file of Rust without std, heap or dependencies
+    Rust,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -93,6 +98,7 @@ impl Job for Export {
         match args.format {
             ExportFormat::Onnx => onnx(&args, &classifier, console),
             ExportFormat::Pytorch => pytorch::write(&args.output, &classifier, console),
+            ExportFormat::Rust => rust::write(&args.output, &classifier, console),
         }
     }
 }
