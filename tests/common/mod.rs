@@ -1,7 +1,10 @@
 //! The `kiln` command in a folder of its own, so that messages hold the names of files alone.
 
 use std::{
+    env,
+    ffi::OsString,
     fs,
+    io::{Seek, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -41,6 +44,7 @@ impl Folder {
         fs::write(self.path(name), content).expect("writes");
     }
 
+    #[allow(dead_code, reason = "not every test with this module needs it")]
     pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
@@ -104,6 +108,31 @@ impl Folder {
         assert_eq!(run.stdout, "", "kiln {args}");
         assert_eq!(self.names(), before, "kiln {args}");
     }
+}
+
+/// Runs a Python script with this on its standard input; what it prints. `None`, with a notice, if it lacks
+/// something, which it says by the exit code 77. The interpreter is `python3`, or what `KILN_PYTHON` names.
+#[allow(dead_code, reason = "not every test with this module needs it")]
+pub(crate) fn python(script: &str, input: &str) -> Option<String> {
+    const SKIPPED: i32 = 77;
+    let interpreter = env::var_os("KILN_PYTHON").unwrap_or_else(|| OsString::from("python3"));
+    let mut file = tempfile::tempfile().expect("a temporary file");
+    file.write_all(input.as_bytes()).and_then(|()| file.rewind()).expect("writes");
+    let output = Command::new(&interpreter).args(["-c", script]).stdin(file).output();
+    let output = match output {
+        Ok(output) => output,
+        Err(error) => {
+            eprintln!("skipped: {} does not start: {error}", interpreter.display());
+            return None;
+        }
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    if output.status.code() == Some(SKIPPED) {
+        eprint!("{said}");
+        return None;
+    }
+    assert!(output.status.success(), "{}: {said}", output.status);
+    Some(String::from_utf8(output.stdout).expect("UTF-8"))
 }
 
 /// Sixty rows `a,b,class` of two classes, x and y, that `a` parts nearly.

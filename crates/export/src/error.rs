@@ -23,4 +23,15 @@ pub enum ExportError {
         /// Most that fit.
         limit: usize,
     },
+
+    /// So many numbers are data, not source text.
+    #[error(
+        "the network has {parameters} parameters, expected at most {limit} in Rust source: ONNX takes more"
+    )]
+    TooLargeForSource {
+        /// Numbers in the network.
+        parameters: usize,
+        /// Most that a file is written for.
+        limit: usize,
+    },
 }

@@ -1,3 +1,4 @@
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -89,24 +90,36 @@ pub fn decode(bytes: &[u8], format: &str, version: u32) -> Result<Archive, Store
 ///
 /// # Panics
 ///
-/// If a tensor is of another type than `f32`, `f64` and `u8`.
+/// If a tensor is of another type than `f32`, `f64`, `i64` and `u8`; [`decode`] reads no `i64`.
 pub fn encode(format: &str, manifest: &str, tensors: &BTreeMap<String, TensorData>) -> Vec<u8> {
-    let bytes: Vec<Vec<u8>> = tensors.values().map(bytes).collect();
-    let views: BTreeMap<&str, TensorView<'_>> = tensors
-        .iter()
-        .zip(&bytes)
-        .map(|((name, data), bytes)| {
-            let view = TensorView::new(dtype(data.dtype), data.shape.to_vec(), bytes);
-            (name.as_str(), view.expect("bytes for each number"))
-        })
-        .collect();
-    // Not by the safetensors crate, which writes the metadata in the order of a `HashMap`.
+    let bytes = bytes_of(tensors);
+    let views = views(tensors, &bytes);
     let checksum = sha256(manifest, &views);
-    let values = [format, manifest, &checksum];
-    let metadata = HeaderEntry::Metadata(ENTRIES.into_iter().zip(values).collect());
-    let mut header = BTreeMap::from([("__metadata__", metadata)]);
+    let metadata = ENTRIES.into_iter().zip([format, manifest, &checksum]).collect();
+    file(&metadata, &views)
+}
+
+/// The content of a safetensors file for other programs, without a checksum: the same for the same tensors
+/// and metadata, every time.
+///
+/// # Panics
+///
+/// If a tensor is of another type than `f32`, `f64`, `i64` and `u8`.
+pub fn encode_plain(
+    metadata: &BTreeMap<&str, &str>,
+    tensors: &BTreeMap<String, TensorData>,
+) -> Vec<u8> {
+    file(metadata, &views(tensors, &bytes_of(tensors)))
+}
+
+/// Not by the safetensors crate, which writes the metadata in the order of a `HashMap`.
+fn file(metadata: &BTreeMap<&str, &str>, views: &BTreeMap<&str, TensorView<'_>>) -> Vec<u8> {
+    // The widest numbers first: readers take them where they lie, if they are aligned.
+    let mut ordered: Vec<_> = views.iter().collect();
+    ordered.sort_by_key(|(_, view)| Reverse(view.dtype().bitsize()));
+    let mut header = BTreeMap::from([("__metadata__", HeaderEntry::Metadata(metadata))]);
     let mut end = 0;
-    for (name, view) in &views {
+    for (name, view) in &ordered {
         let start = end;
         end += view.data().len();
         let (dtype, data_offsets) = (view.dtype().to_string(), [start, end]);
@@ -118,14 +131,32 @@ pub fn encode(format: &str, manifest: &str, tensors: &BTreeMap<String, TensorDat
     let mut file = Vec::with_capacity(8 + header.len() + end);
     file.extend((header.len() as u64).to_le_bytes());
     file.extend(header);
-    bytes.iter().for_each(|bytes| file.extend(bytes));
+    ordered.iter().for_each(|(_, view)| file.extend(view.data()));
     file
+}
+
+fn views<'a>(
+    tensors: &'a BTreeMap<String, TensorData>,
+    bytes: &'a [Vec<u8>],
+) -> BTreeMap<&'a str, TensorView<'a>> {
+    let pairs = tensors.iter().zip(bytes);
+    pairs
+        .map(|((name, data), bytes)| {
+            let view = TensorView::new(dtype(data.dtype), data.shape.to_vec(), bytes);
+            (name.as_str(), view.expect("bytes for each number"))
+        })
+        .collect()
+}
+
+fn bytes_of(tensors: &BTreeMap<String, TensorData>) -> Vec<Vec<u8>> {
+    tensors.values().map(bytes).collect()
 }
 
 fn dtype(dtype: DType) -> Dtype {
     match dtype {
         DType::F32 => Dtype::F32,
         DType::F64 => Dtype::F64,
+        DType::I64 => Dtype::I64,
         DType::U8 => Dtype::U8,
         other => panic!("tensors of {other:?} are never stored"),
     }
@@ -136,6 +167,7 @@ fn bytes(data: &TensorData) -> Vec<u8> {
     match data.dtype {
         DType::F32 => data.iter::<f32>().flat_map(f32::to_le_bytes).collect(),
         DType::F64 => data.iter::<f64>().flat_map(f64::to_le_bytes).collect(),
+        DType::I64 => data.iter::<i64>().flat_map(i64::to_le_bytes).collect(),
         _ => data.iter::<u8>().collect(),
     }
 }
@@ -165,7 +197,7 @@ fn data(name: &str, view: &TensorView<'_>) -> Result<TensorData, StoreError> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum HeaderEntry<'a> {
-    Metadata(BTreeMap<&'static str, &'a str>),
+    Metadata(&'a BTreeMap<&'a str, &'a str>),
     Tensor { dtype: String, shape: &'a [usize], data_offsets: [usize; 2] },
 }
 

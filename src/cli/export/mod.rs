@@ -1,4 +1,6 @@
 mod check;
+mod pytorch;
+mod rust;
 
 use std::path::PathBuf;
 
@@ -13,7 +15,7 @@ use serde::Serialize;
 
 use super::{
     console::Console,
-    options::ReadArgs,
+    options::{ReadArgs, UsageError},
     output::{refuse_overwriting, write_file},
     report::aligned,
 };
@@ -24,6 +26,11 @@ use check::Checked;
 /// `onnx`: one graph from the columns of a table to classes and probabilities, with the preprocessing in it. If
 /// Python's onnxruntime is there (by `python3`, or the interpreter that KILN_PYTHON names), it runs the graph
 /// before the file is written, and what comes out must be what Kiln says.
+///
+/// `pytorch`: the weights of a torch.nn.Sequential from preprocessed features to logits, as safetensors; the lines
+/// that load it are printed.
+///
+/// `rust`: one file of Rust that needs `core` alone, from a row of columns to classes and probabilities.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A model file that `kiln train` wrote
@@ -34,9 +41,9 @@ pub(crate) struct Args {
     /// The file to write
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// What an ONNX graph is given
-    #[arg(long, value_name = "WHAT", default_value = "columns")]
-    inputs: InputsArg,
+    /// What an ONNX graph is given [default: columns]
+    #[arg(long, value_name = "WHAT")]
+    inputs: Option<InputsArg>,
     /// Rows to check an ONNX graph on: CSV, TSV or Parquet [default: rows drawn at random]
     #[arg(long, value_name = "FILE")]
     check: Option<PathBuf>,
@@ -51,6 +58,10 @@ pub(crate) struct Args {
 enum ExportFormat {
     /// ONNX, opset 17
     Onnx,
+    /// Weights of a torch.nn.Sequential, as safetensors
+    Pytorch,
+    /// One file of Rust without std, heap or dependencies
+    Rust,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -62,6 +73,13 @@ enum InputsArg {
 }
 
 pub(crate) fn run(args: Args, console: Console) -> anyhow::Result<()> {
+    if args.format != ExportFormat::Onnx {
+        let given = [("inputs", args.inputs.is_some()), ("check", args.check.is_some())];
+        if let Some((flag, _)) = given.into_iter().find(|(_, given)| *given) {
+            let message = format!("`--{flag}` is for `--format onnx` only");
+            return Err(UsageError::new(message).into());
+        }
+    }
     backend::run(args.backend, Export { args, console })?
 }
 
@@ -79,6 +97,8 @@ impl Job for Export {
         let classifier = Classifier::<B::InnerBackend>::load(&args.model, &device)?;
         match args.format {
             ExportFormat::Onnx => onnx(&args, &classifier, console),
+            ExportFormat::Pytorch => pytorch::write(&args.output, &classifier, console),
+            ExportFormat::Rust => rust::write(&args.output, &classifier, console),
         }
     }
 }
@@ -89,8 +109,8 @@ fn onnx<B: kiln::backend::KilnBackend>(
     console: Console,
 ) -> anyhow::Result<()> {
     let inputs = match args.inputs {
-        InputsArg::Columns => Inputs::Columns,
-        InputsArg::Matrix => Inputs::Matrix,
+        None | Some(InputsArg::Columns) => Inputs::Columns,
+        Some(InputsArg::Matrix) => Inputs::Matrix,
     };
     let onnx = Onnx::new(classifier, inputs)?;
     let rows = match &args.check {

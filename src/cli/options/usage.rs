@@ -7,6 +7,12 @@ use kiln::{data::DataError, model::ModelError, tabular::TabularError, train::Tra
 #[error("{0}")]
 pub(crate) struct UsageError(pub(super) String);
 
+impl UsageError {
+    pub(crate) fn new(message: String) -> Self {
+        Self(message)
+    }
+}
+
 /// A value of a library type by its name.
 pub(super) fn named<T>(name: &str) -> Result<T, UsageError>
 where

@@ -1,0 +1,253 @@
+//! A classifier as Rust source text.
+
+mod features;
+mod names;
+mod statics;
+
+use askama::Template;
+use kiln_classifier::Classifier;
+use kiln_kernels::KilnBackend;
+use kiln_model::{Activation, Normalization, Task};
+
+use crate::{
+    ExportError,
+    network::{Layer, Network},
+};
+
+/// Most parameters: as source text they take 3 MB, and the compiler seconds.
+const MAX_PARAMETERS: usize = 200_000;
+
+/// A classifier as one file of Rust that needs `core` alone: neither Kiln, nor `std`, nor a heap.
+///
+/// It is a module of any crate of edition 2024. Its `Row` has a field for each column that the preprocessing uses
+/// ([`RustSource::fields`]), `predict` gives the class or the labels with the probabilities, `probabilities` these
+/// alone, in the order of `CLASSES`. Weights are `f32` constants, batch normalization is folded into them, and the
+/// elementary functions that `core` lacks are in the file, those that this model needs. Probabilities are
+/// Kiln's to 1e-5.
+///
+/// It differs from the classifier where there is no error to return: an infinite number counts as a very large one,
+/// and where the classifier refuses logits that are not finite, probabilities are NaN.
+#[derive(Debug, Clone)]
+pub struct RustSource {
+    fields: Vec<Field>,
+    text: String,
+}
+
+/// A field of the `Row`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// The column that it holds.
+    pub column: String,
+    /// What it holds.
+    pub field_type: FieldType,
+}
+
+/// What a field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldType {
+    /// `Option<f64>`.
+    Number,
+    /// `Option<bool>`.
+    Boolean,
+    /// `Option<&str>`: a category, as text.
+    Text,
+}
+
+impl FieldType {
+    /// As it is written in the source.
+    pub fn rust_type(self) -> &'static str {
+        match self {
+            Self::Number => "Option<f64>",
+            Self::Boolean => "Option<bool>",
+            Self::Text => "Option<&'a str>",
+        }
+    }
+}
+
+impl Field {
+    fn rust_type(&self) -> &'static str {
+        self.field_type.rust_type()
+    }
+
+    fn described(&self) -> String {
+        let kind = match self.field_type {
+            FieldType::Number => "a number",
+            FieldType::Boolean => "true or false",
+            FieldType::Text => "a category, as text",
+        };
+        // Escaped, so that no name ends the comment.
+        format!("`{:?}`: {kind}.", self.column)
+    }
+}
+
+impl RustSource {
+    /// # Errors
+    ///
+    /// [`ExportError::TooLargeForSource`].
+    pub fn new<B: KilnBackend>(classifier: &Classifier<B>) -> Result<Self, ExportError> {
+        let manifest = classifier.manifest();
+        let parameters = manifest.network.num_parameters();
+        if parameters > MAX_PARAMETERS {
+            return Err(ExportError::TooLargeForSource { parameters, limit: MAX_PARAMETERS });
+        }
+        let network = Network::new(&manifest.network, classifier.model());
+        let fields = features::fields(&manifest.preprocessor);
+        let (activation, mut uses) = match manifest.network.hidden.as_slice() {
+            [] => (String::new(), Uses::default()),
+            _ => activation(network.activation),
+        };
+        let (features, mut statics) =
+            features::statements(&manifest.preprocessor, &network, &fields, &mut uses);
+        for (i, table) in network.embeddings.iter().enumerate() {
+            statics.push(statics::matrix(&format!("EMBEDDING_{i}"), table));
+        }
+        let (output, hidden) = network.layers.split_last().expect("there is an output layer");
+        for (i, layer) in hidden.iter().enumerate() {
+            layer_statics(&format!("HIDDEN_{i}"), layer, &mut statics);
+        }
+        layer_statics("OUTPUT", output, &mut statics);
+
+        let task = manifest.task;
+        let layer_norm =
+            !hidden.is_empty() && manifest.network.normalization == Normalization::Layer;
+        uses.sqrt = uses.clip || layer_norm;
+        uses.sigmoid |= !matches!(task, Task::Multiclass { .. });
+        uses.exp = true; // by softmax or sigmoid
+        uses.polynomial = true;
+        let text = has_text(&fields);
+        let first = &fields[0];
+        let example = match first.field_type {
+            FieldType::Number => "Some(1.5)",
+            FieldType::Boolean => "Some(true)",
+            FieldType::Text => "Some(\"…\")",
+        };
+        let targets = manifest.target.columns().iter().map(|column| format!("`{column:?}`"));
+        let source = Source {
+            target: targets.collect::<Vec<_>>().join(", "),
+            version: env!("CARGO_PKG_VERSION"),
+            parameters,
+            folded: manifest.network.normalization == Normalization::Batch && !hidden.is_empty(),
+            example: format!("{}: {example}", first.name),
+            classes: classifier.classes(),
+            classes_literal: format!("{:?}", classifier.classes()),
+            multiclass: matches!(task, Task::Multiclass { .. }),
+            labels: matches!(task, Task::MultiLabel { .. }),
+            threshold: format!("{:?}", manifest.threshold),
+            temperature: format!("{:?}", manifest.temperature),
+            lifetime: if text { "<'a>" } else { "" },
+            elided: if text { "<'_>" } else { "" },
+            fields: &fields,
+            width: network.layers[0].weight.values.len() / network.layers[0].weight.width,
+            outputs: output.bias.len(),
+            features,
+            hidden,
+            layer_norm,
+            epsilon: format!("{:?}", Normalization::EPSILON as f32),
+            activation,
+            activation_name: network.activation.name(),
+            uses,
+            statics,
+        };
+        let text = source.render().expect("writing to a text does not fail");
+        Ok(Self { fields, text: text.trim_end().to_owned() + "\n" })
+    }
+
+    /// The fields of the `Row`, in order.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// The contents of the file: the same for the same classifier, every time.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+fn has_text(fields: &[Field]) -> bool {
+    fields.iter().any(|field| field.field_type == FieldType::Text)
+}
+
+/// The functions that the file needs.
+#[derive(Debug, Default)]
+struct Uses {
+    number: bool,
+    clip: bool,
+    category: bool,
+    sqrt: bool,
+    polynomial: bool,
+    exp: bool,
+    sigmoid: bool,
+    tanh: bool,
+    normal: bool,
+    softplus: bool,
+    mish: bool,
+}
+
+#[derive(Template)]
+#[template(path = "model.rs.txt")]
+struct Source<'a> {
+    target: String,
+    version: &'static str,
+    parameters: usize,
+    folded: bool,
+    example: String,
+    classes: &'a [String],
+    classes_literal: String,
+    multiclass: bool,
+    labels: bool,
+    threshold: String,
+    temperature: String,
+    lifetime: &'static str,
+    elided: &'static str,
+    fields: &'a [Field],
+    /// Inputs of the first layer.
+    width: usize,
+    outputs: usize,
+    features: Vec<String>,
+    hidden: &'a [Layer],
+    layer_norm: bool,
+    epsilon: String,
+    /// An expression of `x`; empty without hidden layers.
+    activation: String,
+    activation_name: &'static str,
+    uses: Uses,
+    statics: Vec<String>,
+}
+
+/// An expression of `x`, and what it needs.
+fn activation(activation: Activation) -> (String, Uses) {
+    let none = Uses::default;
+    // No infinity: it has no literal.
+    let literal = |value: f64| format!("{:?}", (value as f32).clamp(f32::MIN, f32::MAX));
+    let elu = |alpha| format!("if x > 0.0 {{ x }} else {{ {} * (exp(x) - 1.0) }}", literal(alpha));
+    match activation {
+        Activation::Identity => ("x".to_owned(), none()),
+        Activation::Relu => ("x.max(0.0)".to_owned(), none()),
+        Activation::LeakyRelu { negative_slope } => {
+            (format!("if x > 0.0 {{ x }} else {{ {} * x }}", literal(negative_slope)), none())
+        }
+        Activation::Gelu => ("x * normal(x)".to_owned(), Uses { normal: true, ..none() }),
+        Activation::Silu => ("x * sigmoid(x)".to_owned(), Uses { sigmoid: true, ..none() }),
+        Activation::Elu { alpha } => (elu(alpha), none()),
+        Activation::Selu => {
+            let elu = elu(Activation::SELU_ALPHA);
+            (format!("{} * ({elu})", literal(Activation::SELU_SCALE)), none())
+        }
+        Activation::Mish => ("mish(x)".to_owned(), Uses { mish: true, ..none() }),
+        Activation::Softplus => ("softplus(x)".to_owned(), Uses { softplus: true, ..none() }),
+        Activation::Tanh => ("tanh(x)".to_owned(), Uses { tanh: true, ..none() }),
+        Activation::Sigmoid => ("sigmoid(x)".to_owned(), Uses { sigmoid: true, ..none() }),
+        other => unreachable!("an activation that the export was not told of: {other:?}"),
+    }
+}
+
+fn layer_statics(name: &str, layer: &Layer, statics: &mut Vec<String>) {
+    statics.push(statics::matrix(&format!("{name}_WEIGHT"), &layer.weight));
+    statics.push(statics::vector(&format!("{name}_BIAS"), &layer.bias));
+    if let Some(norm) = &layer.norm {
+        statics.push(statics::vector(&format!("{name}_SCALE"), &norm.gamma));
+        statics.push(statics::vector(&format!("{name}_SHIFT"), &norm.beta));
+    }
+}
