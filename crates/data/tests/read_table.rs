@@ -72,10 +72,10 @@ fn columns_without_a_name_are_numbered() {
 
 #[test]
 fn options_come_before_what_is_found() {
-    let options = ReadOptions { delimiter: Some(b';'), header: Some(true) };
+    let options = ReadOptions { delimiter: Some(b';'), header: Some(true), ..Default::default() };
     let asked = TableReader::from_reader(Cursor::new("1,2\n3,4\n"), "t.csv", &options).unwrap();
     assert_eq!(asked.columns(), ["1,2"]);
-    let options = ReadOptions { delimiter: Some(b'"'), header: None };
+    let options = ReadOptions { delimiter: Some(b'"'), ..Default::default() };
     let Err(error) = TableReader::from_reader(Cursor::new("1,2\n"), "t.csv", &options) else {
         panic!("a quote was taken for a delimiter");
     };
