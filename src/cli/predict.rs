@@ -1,9 +1,4 @@
-use std::{
-    io::Write,
-    path::PathBuf,
-    sync::mpsc,
-    thread,
-};
+use std::{io::Write, path::PathBuf, sync::mpsc, thread};
 
 use anyhow::bail;
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch};

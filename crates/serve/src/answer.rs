@@ -83,11 +83,7 @@ fn json(model: &Model, names: &Names, probabilities: &Probabilities) -> Vec<u8> 
     out
 }
 
-fn join<T>(
-    out: &mut Vec<u8>,
-    items: impl Iterator<Item = T>,
-    write: impl Fn(&mut Vec<u8>, T),
-) {
+fn join<T>(out: &mut Vec<u8>, items: impl Iterator<Item = T>, write: impl Fn(&mut Vec<u8>, T)) {
     for (index, item) in items.enumerate() {
         if index > 0 {
             out.push(b',');
@@ -114,7 +110,8 @@ fn table(
                 start += rows;
                 let own = kept.schema();
                 let own = own.fields().iter().map(|field| field.name().clone());
-                let own: Vec<(String, ArrayRef)> = own.zip(kept.columns().iter().cloned()).collect();
+                let own: Vec<(String, ArrayRef)> =
+                    own.zip(kept.columns().iter().cloned()).collect();
                 batch(&own, &names, &part)
             };
             kept.iter().map(with_kept).collect::<Result<_, _>>()?

@@ -84,7 +84,8 @@ impl Media {
         for range in accept.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(',')) {
             let mut parts = range.split(';').map(str::trim);
             let name = parts.next().unwrap_or_default();
-            let quality = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+            let quality =
+                parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
             let quality = quality.map_or(1.0, |q| q.parse().unwrap_or(0.0));
             for (media, best) in Self::ALL.into_iter().zip(&mut best) {
                 let specific = specificity(name, media.name());

@@ -39,10 +39,11 @@ pub(crate) async fn predict(
     let answer = Media::of_answer(&head.headers)?;
     let keep = keep(head.uri.query(), media, answer)?;
     let limit = app.limits.timeout;
-    let (body, share) = timeout(limit, whole(&app, &head.headers, body)).await.map_err(|_| {
-        let detail = format!("the body took more than {} s", limit.as_secs_f64());
-        Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
-    })??;
+    let (body, share) =
+        timeout(limit, whole(&app, &head.headers, body)).await.map_err(|_| {
+            let detail = format!("the body took more than {} s", limit.as_secs_f64());
+            Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
+        })??;
     let reading = Reading { media, max_rows: app.limits.rows, keep };
     let answered = timeout(limit, respond(&app, body, share, reading, answer)).await;
     answered.map_err(|_| {
@@ -56,9 +57,9 @@ fn keep(query: Option<&str>, media: Media, answer: Media) -> Result<bool, Proble
     match query {
         None | Some("") => Ok(false),
         Some("keep=all") if media == Media::Csv && answer != Media::Json => Ok(true),
-        Some("keep=all") => Err(Problem::bad_request(
-            "keep=all is for CSV requests whose answer is CSV or Arrow",
-        )),
+        Some("keep=all") => {
+            Err(Problem::bad_request("keep=all is for CSV requests whose answer is CSV or Arrow"))
+        }
         Some(query) => {
             Err(Problem::bad_request(format!("the query is {query:?}, expected keep=all")))
         }
@@ -66,11 +67,7 @@ fn keep(query: Option<&str>, media: Media, answer: Media) -> Result<bool, Proble
 }
 
 /// The whole body, and its share of the memory for bodies.
-async fn whole(
-    app: &App,
-    headers: &HeaderMap,
-    mut body: Body,
-) -> Result<(Bytes, Share), Problem> {
+async fn whole(app: &App, headers: &HeaderMap, mut body: Body) -> Result<(Bytes, Share), Problem> {
     let limit = app.limits.body_bytes;
     let too_large = || {
         let detail = format!("the body has more than {limit} bytes");
@@ -85,7 +82,9 @@ async fn whole(
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::bad_request("the body ends early"))?;
+        let frame = frame.map_err(|_| {
+            Problem::bad_request("the body ends early, or its chunks are malformed")
+        })?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len().max(all.len()) + data.len() > limit {
             return Err(too_large());

@@ -2,7 +2,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kiln_classifier::ClassifierError;
 use kiln_data::{DataError, Location, RowProblem};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 /// The name of the table that a request is, in messages.
 pub(crate) const TABLE: &str = "the request";
@@ -55,41 +55,55 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
     }
 
-    fn body(&self) -> Value {
-        let mut body = json!({
-            "type": "about:blank",
-            "title": self.status.canonical_reason().unwrap_or("Error"),
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-        });
-        let members = place(self.location, self.column.as_deref());
-        if let Value::Object(body) = &mut body {
-            body.extend(members);
-            if !self.rows.is_empty() {
-                body.insert("errors".to_owned(), self.rows.iter().map(entry).collect());
-            }
+    /// The same in a row that could not be read to its end.
+    pub(crate) fn at_row(self, row: usize) -> Self {
+        Self { location: Some(Location::Row(row)), ..self }
+    }
+
+    fn body(&self) -> Body<'_> {
+        Body {
+            kind: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            location: self.location,
+            column: self.column.as_deref(),
+            errors: self.rows.iter().map(Entry::new).collect(),
         }
-        body
     }
 }
 
-fn entry(problem: &RowProblem) -> Value {
-    let mut entry = place(Some(problem.location), problem.column.as_deref());
-    entry.insert("detail".to_owned(), problem.message.as_str().into());
-    entry.into()
+#[derive(Debug, Serialize)]
+struct Body<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    /// As `row` or `line`.
+    #[serde(flatten)]
+    location: Option<Location>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Entry<'a>>,
 }
 
-fn place(location: Option<Location>, column: Option<&str>) -> Map<String, Value> {
-    let mut members = Map::new();
-    match location {
-        Some(Location::Line(line)) => members.insert("line".to_owned(), line.into()),
-        Some(Location::Row(row)) => members.insert("row".to_owned(), row.into()),
-        None => None,
-    };
-    if let Some(column) = column {
-        members.insert("column".to_owned(), column.into());
+/// One of several bad rows.
+#[derive(Debug, Serialize)]
+struct Entry<'a> {
+    #[serde(flatten)]
+    location: Location,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<&'a str>,
+    detail: &'a str,
+}
+
+impl<'a> Entry<'a> {
+    fn new(problem: &'a RowProblem) -> Self {
+        let column = problem.column.as_deref();
+        Self { location: problem.location, column, detail: &problem.message }
     }
-    members
 }
 
 impl From<DataError> for Problem {
@@ -98,10 +112,9 @@ impl From<DataError> for Problem {
         let line = |line: u64| Some(Location::Line(line));
         match error {
             DataError::Row { problem, .. } => Self::rows(vec![problem]),
-            DataError::NoColumn { column, .. } => Self {
-                column: Some(column),
-                ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
-            },
+            DataError::NoColumn { column, .. } => {
+                Self { column: Some(column), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
+            }
             DataError::NoColumns { columns, .. } => Self {
                 column: columns.into_iter().next().map(|(column, _)| column),
                 ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
@@ -128,7 +141,7 @@ impl From<ClassifierError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let content_type = HeaderValue::from_static("application/problem+json");
-        let body = self.body().to_string();
+        let body = serde_json::to_string(&self.body()).expect("texts and numbers alone");
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, content_type);
@@ -161,21 +174,20 @@ mod tests {
             column: Some(column.to_owned()),
             message: "\"x\" is not a number".to_owned(),
         };
-        let one = Problem::rows(vec![problem(2, "age")]);
+        let body = |problem: Problem| serde_json::to_string(&problem.body()).unwrap();
         assert_eq!(
-            one.body(),
-            json!({
-                "type": "about:blank", "title": "Unprocessable Entity", "status": 422,
-                "detail": "row 3, column \"age\": \"x\" is not a number", "row": 3, "column": "age",
-            })
+            body(Problem::rows(vec![problem(2, "age")])),
+            r#"{"type":"about:blank","title":"Unprocessable Entity","status":422,"#.to_owned()
+                + r#""detail":"row 3, column \"age\": \"x\" is not a number","row":3,"column":"age"}"#
         );
-        let two = Problem::rows(vec![problem(2, "age"), problem(4, "b")]).body();
+        let two = body(Problem::rows(vec![problem(2, "age"), problem(4, "b")]));
+        let errors = r#""errors":[{"row":3,"column":"age","detail":"\"x\" is not a number"},"#
+            .to_owned()
+            + r#"{"row":5,"column":"b","detail":"\"x\" is not a number"}]}"#;
+        assert!(two.ends_with(&errors), "{two}");
         assert_eq!(
-            two["errors"],
-            json!([
-                {"row": 3, "column": "age", "detail": "\"x\" is not a number"},
-                {"row": 5, "column": "b", "detail": "\"x\" is not a number"},
-            ])
+            body(Problem::bad_request("no")),
+            r#"{"type":"about:blank","title":"Bad Request","status":400,"detail":"no"}"#
         );
     }
 }

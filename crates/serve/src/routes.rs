@@ -92,7 +92,8 @@ async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Re
 async fn authorized(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     match &app.token {
         Some(token) if !token.is_borne_by(request.headers()) => {
-            let detail = "expected the header `Authorization: Bearer TOKEN` with the server's token";
+            let detail =
+                "expected the header `Authorization: Bearer TOKEN` with the server's token";
             Problem::new(StatusCode::UNAUTHORIZED, detail).into_response()
         }
         _ => next.run(request).await,

@@ -27,8 +27,7 @@ impl Token {
         let Some(value) = headers.get(header::AUTHORIZATION) else { return false };
         let mut parts = value.as_bytes().splitn(2, |byte| *byte == b' ');
         let (Some(scheme), Some(token)) = (parts.next(), parts.next()) else { return false };
-        scheme.eq_ignore_ascii_case(b"bearer")
-            && token.trim_ascii().ct_eq(self.0.as_bytes()).into()
+        scheme.eq_ignore_ascii_case(b"bearer") && token.trim_ascii().ct_eq(self.0.as_bytes()).into()
     }
 }
 

@@ -148,7 +148,9 @@ impl Preprocessor {
             (Transform::Numeric(numeric), Reader::Number(reader)) => {
                 numeric.write(reader.read(cell)?, out);
             }
-            (Transform::Boolean, Reader::Boolean(reader)) => boolean::write(reader.read(cell)?, out),
+            (Transform::Boolean, Reader::Boolean(reader)) => {
+                boolean::write(reader.read(cell)?, out)
+            }
             (Transform::OneHot(one_hot), Reader::Category(lookup)) => {
                 one_hot.write(lookup.find(cell, &mut String::new()), out);
             }

@@ -45,12 +45,8 @@ pub(super) fn read(body: &[u8], collector: &mut Collector) -> Result<(), Problem
         .map_err(|error| Problem::bad_request(format!("the body: {error}")))?;
     let model = collector.model;
     let order = columns.map(|columns| Order::read(columns, model)).transpose()?;
-    let mut reader = Reader {
-        seen: vec![0; model.columns().len()],
-        order,
-        others: HashSet::new(),
-        collector,
-    };
+    let mut reader =
+        Reader { seen: vec![0; model.columns().len()], order, others: HashSet::new(), collector };
     let mut json = serde_json::Deserializer::from_str(rows.get());
     if let Err(error) = RowsSeed(&mut reader).deserialize(&mut json) {
         let Reader { collector, .. } = reader;
@@ -60,10 +56,10 @@ pub(super) fn read(body: &[u8], collector: &mut Collector) -> Result<(), Problem
         // The position is one in the rows alone.
         let message = error.to_string();
         let message = message.rfind(" at line ").map_or(message.as_str(), |end| &message[..end]);
-        return Err(Problem::bad_request(match collector.count() {
-            0 => format!("\"rows\": {message}"),
-            row => format!("row {row}: {message}"),
-        }));
+        return Err(match collector.count() {
+            0 => Problem::bad_request(format!("\"rows\": {message}")),
+            row => Problem::bad_request(format!("row {row}: {message}")).at_row(row),
+        });
     }
     reader.check_columns()
 }
@@ -75,7 +71,8 @@ impl Order {
     fn read(columns: &RawValue, model: &Model) -> Result<Self, Problem> {
         let bad = |error: serde_json::Error| {
             let message = error.to_string();
-            let message = message.rfind(" at line ").map_or(message.as_str(), |end| &message[..end]);
+            let message =
+                message.rfind(" at line ").map_or(message.as_str(), |end| &message[..end]);
             Problem::bad_request(format!("\"columns\": {message}"))
         };
         let limit = max_columns(model);
@@ -121,7 +118,8 @@ impl Reader<'_, '_> {
         let known = model.columns().iter().zip(&self.seen).filter(|(_, seen)| **seen > 0);
         let mut others: Vec<String> = self.others.into_iter().collect();
         others.sort_unstable();
-        let names: Vec<String> = known.map(|(column, _)| column.name.clone()).chain(others).collect();
+        let names: Vec<String> =
+            known.map(|(column, _)| column.name.clone()).chain(others).collect();
         model.manifest().preprocessor.rebind(model.binding(), TABLE, &names)?;
         Ok(())
     }
