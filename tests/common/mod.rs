@@ -41,6 +41,7 @@ impl Folder {
         fs::write(self.path(name), content).expect("writes");
     }
 
+    #[allow(dead_code, reason = "not every test with this module needs it")]
     pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }

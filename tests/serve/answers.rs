@@ -128,7 +128,10 @@ fn every_form_of_request_and_answer_says_what_kiln_predict_says() {
         let texts = Texts::read(&tables.join(file), header);
         let folder = Folder::new();
         folder.write("table.csv", texts.csv());
-        let target = &texts.columns[entry["target"].as_u64().expect("an index") as usize];
+        let target = match &entry["target"] {
+            Value::String(name) => name,
+            index => &texts.columns[index.as_u64().expect("an index") as usize],
+        };
         folder.succeeds(&format!(
             "train table.csv --header --target {target} -o model.safetensors --epochs 1 -q"
         ));

@@ -35,7 +35,9 @@ fn columns_left_out_are_described_and_need_not_be_sent() {
     };
     let rows: String = (0..60).map(row).collect();
     folder.write("kinds.csv", format!("colour,even,constant,class\n{rows}"));
-    folder.succeeds("train kinds.csv --target class -o model.safetensors --epochs 1 -q");
+    folder.succeeds(
+        "train kinds.csv --target class --categorical constant -o model.safetensors --epochs 1 -q",
+    );
     let server = Server::start(&folder, "");
     assert_eq!(
         server.get("/v1/model").json()["columns"],

@@ -29,9 +29,12 @@ impl Server {
     }
 
     pub(crate) fn start_with(folder: &Folder, args: &str, env: &[(&str, &str)]) -> Self {
+        let elsewhere = args.contains("--listen");
+        let listen: &[&str] = if elsewhere { &[] } else { &["--listen", "127.0.0.1:0"] };
         let mut child = Command::new(env!("CARGO_BIN_EXE_kiln"))
-            .args(["serve", "model.safetensors", "--listen", "127.0.0.1:0"])
+            .args(["serve", "model.safetensors"])
             .args(args.split_whitespace())
+            .args(listen)
             .current_dir(folder.path("."))
             .env_remove("KILN_TOKEN")
             .env("NO_COLOR", "1")

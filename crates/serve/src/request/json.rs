@@ -280,7 +280,7 @@ impl<'de> Visitor<'de> for KeySeed<'_, '_, '_> {
     }
 }
 
-/// A value, which goes to its feature.
+/// A value, which goes to its feature; anything at all where there is none.
 struct CellSeed<'a, 'c> {
     collector: &'a mut Collector<'c>,
     column: usize,
@@ -297,6 +297,9 @@ impl<'de> DeserializeSeed<'de> for CellSeed<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        if self.collector.model.columns()[self.column].feature.is_none() {
+            return IgnoredAny::deserialize(deserializer).map(drop);
+        }
         deserializer.deserialize_any(self)
     }
 }
