@@ -152,8 +152,6 @@ fn every_form_of_request_and_answer_says_what_kiln_predict_says() {
         };
         let csv = texts.csv();
         assert_eq!(of("text/csv", &csv, "text/csv").text(), expected, "{file}");
-        let kept = of_csv(of("text/csv", &csv, "text/csv").text());
-        assert_eq!(kept, bits, "{file}");
         for (media, body) in [
             ("text/csv", csv),
             ("application/json", texts.json().into_bytes()),
@@ -170,7 +168,7 @@ fn every_form_of_request_and_answer_says_what_kiln_predict_says() {
         for (row, bits) in texts.rows.iter().zip(&bits).take(50) {
             let one = Texts { columns: texts.columns.clone(), rows: vec![row.clone()] };
             let answer = connection.send(&predict("application/json", one.json())).json();
-            assert_eq!(of_json(&answer), [bits.clone()], "{file}");
+            assert_eq!(of_json(&answer), std::slice::from_ref(bits), "{file}");
         }
     }
 }

@@ -29,16 +29,26 @@ impl Server {
     }
 
     pub(crate) fn start_with(folder: &Folder, args: &str, env: &[(&str, &str)]) -> Self {
-        let elsewhere = args.contains("--listen");
-        let listen: &[&str] = if elsewhere { &[] } else { &["--listen", "127.0.0.1:0"] };
-        let mut child = Command::new(env!("CARGO_BIN_EXE_kiln"))
-            .args(["serve", "model.safetensors"])
-            .args(args.split_whitespace())
-            .args(listen)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kiln"));
+        command.args(["serve", "model.safetensors"]).args(args.split_whitespace());
+        if !args.contains("--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        Self::run(folder, command.env_remove("KILN_TOKEN").envs(env.iter().copied()))
+    }
+
+    /// The same with few files that may be open.
+    pub(crate) fn start_with_files(folder: &Folder, files: usize) -> Self {
+        let script =
+            format!("ulimit -n {files}; exec \"$0\" serve model.safetensors --listen 127.0.0.1:0");
+        let mut command = Command::new("sh");
+        Self::run(folder, command.args(["-c", &script, env!("CARGO_BIN_EXE_kiln")]))
+    }
+
+    fn run(folder: &Folder, command: &mut Command) -> Self {
+        let mut child = command
             .current_dir(folder.path("."))
-            .env_remove("KILN_TOKEN")
             .env("NO_COLOR", "1")
-            .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

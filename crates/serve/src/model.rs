@@ -19,8 +19,11 @@ pub struct Model {
     columns: Vec<Column>,
     by_name: HashMap<String, usize>,
     /// Only the predicting thread locks it: what is behind need not be shared.
-    network: Mutex<Box<dyn Fn(&[f32]) -> Vec<f32> + Send>>,
+    network: Mutex<Box<Logits>>,
 }
+
+/// Row-major `[rows, d_output]` for features `[rows, d_input]`.
+type Logits = dyn Fn(&[f32]) -> Vec<f32> + Send;
 
 /// A column that a request may have.
 #[derive(Debug)]
@@ -83,7 +86,7 @@ impl Model {
         self.by_name.get(name).copied()
     }
 
-    /// Row-major `[rows, d_output]` for features `[rows, d_input]`.
+    /// What the network says of features: row-major `[rows, d_output]`.
     pub(crate) fn logits(&self, features: &[f32]) -> Vec<f32> {
         // A network has no state that a panic could have spoilt.
         let network = self.network.lock().unwrap_or_else(PoisonError::into_inner);

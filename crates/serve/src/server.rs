@@ -1,9 +1,11 @@
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use kiln_classifier::ClassifierError;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Builder;
 
 use crate::app::App;
@@ -11,6 +13,10 @@ use crate::connections::Connections;
 use crate::served::Served;
 use crate::signals::{Signal, Signals};
 use crate::{Event, Model, ServeConfig, ServeError, routes};
+
+/// Connections that the system keeps until they are accepted, if it may: one beyond them waits a second
+/// for its next try.
+const BACKLOG: u32 = 4096;
 
 /// For work that no one waits for any more.
 const LAST_WORK: Duration = Duration::from_millis(100);
@@ -43,7 +49,7 @@ pub fn serve(
         // Before anyone knows that there is a server to send one to.
         let mut signals = Signals::new().map_err(ServeError::Start)?;
         let cannot_listen = |source| ServeError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
+        let listener = listen(address).map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
         let router = routes::router(Arc::clone(&app));
         let mut connections = Connections::new(listener, router, Arc::clone(&app));
@@ -60,6 +66,15 @@ pub fn serve(
     });
     runtime.shutdown_timeout(LAST_WORK);
     result
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // On Windows this would let others take the address over.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 type Load = dyn Fn() -> Result<Model, ClassifierError> + Send + Sync;
