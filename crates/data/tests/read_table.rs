@@ -87,6 +87,20 @@ fn options_come_before_what_is_found() {
 }
 
 #[test]
+fn a_limit_on_columns_is_kept() {
+    let with = |text: &'static str| {
+        let options = ReadOptions { max_columns: Some(3), ..Default::default() };
+        TableReader::from_reader(Cursor::new(text), "t.csv", &options)
+    };
+    let mut three = with("a,b,c\n1,2,3\n1,2,3,4\n").unwrap();
+    assert_eq!(three.columns(), ["a", "b", "c"]);
+    let error = three.next().unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "t.csv line 3: more than 3 fields");
+    let Err(error) = with("a,b,c,d\n1,2,3,4\n") else { panic!("four columns were taken") };
+    assert_eq!(error.to_string(), "t.csv line 1: more than 3 fields");
+}
+
+#[test]
 fn rows_that_cannot_be_split_are_null_and_the_others_are_read() {
     let text = b"a,b\n1,x\n2\n3,y,z\n4,caf\xe9\n5,n\0n\n6,z\n";
     // NUL bytes near the start mean another format, so these come late.

@@ -299,6 +299,6 @@ mod tests {
         };
         assert_eq!(endless("a\n\nb", b'x'), "TooLong { line: 3, lines: false }");
         assert_eq!(endless("a\n\"b\n", b'x'), "TooLong { line: 2, lines: true }");
-        assert_eq!(endless("a\nb", b','), "TooWide { line: 2 }");
+        assert_eq!(endless("a\nb", b','), "TooWide { line: 2, limit: 1048576 }");
     }
 }
