@@ -5,12 +5,12 @@ use arrow_array::types::{Int16Type, Int32Type, Int64Type};
 use arrow_array::{Array, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
-use arrow_schema::{ArrowError, DataType};
+use arrow_schema::DataType;
 use axum::body::Bytes;
 use kiln_data::{Binding, Rows};
 
 use super::collector::Collector;
-use super::{max_columns, too_many_columns};
+use super::{frames, max_columns, too_many_columns};
 use crate::Model;
 use crate::problem::{Problem, TABLE};
 
@@ -22,6 +22,7 @@ const TEXT: usize = 32 << 20;
 
 /// Reads an Arrow IPC stream.
 pub(super) fn read(body: &Bytes, collector: &mut Collector) -> Result<(), Problem> {
+    frames::check(body).map_err(not_arrow)?;
     let mut left = Buffer::from(body.clone());
     let mut decoder = StreamDecoder::new();
     let mut columns = None;
@@ -37,7 +38,7 @@ pub(super) fn read(body: &Bytes, collector: &mut Collector) -> Result<(), Proble
         if collector.expect_rows(batch.num_rows()).is_err() {
             return Ok(());
         }
-        let batch = batch.project(&columns.indices).map_err(|error| not_arrow(&error))?;
+        let batch = batch.project(&columns.indices).map_err(not_arrow)?;
         let rows = rows_at_once(&batch);
         for start in (0..batch.num_rows()).step_by(rows) {
             let part = batch.slice(start, rows.min(batch.num_rows() - start));
@@ -48,9 +49,9 @@ pub(super) fn read(body: &Bytes, collector: &mut Collector) -> Result<(), Proble
         }
     }
     if columns.is_none() {
-        return Err(Problem::bad_request("the body is no Arrow IPC stream: it has no schema"));
+        return Err(not_arrow("it has no schema"));
     }
-    decoder.finish().map_err(|error| not_arrow(&error))
+    decoder.finish().map_err(not_arrow)
 }
 
 /// The columns that the model has too.
@@ -78,17 +79,15 @@ impl Columns {
 
 /// The next batch; none at the end.
 fn decode(decoder: &mut StreamDecoder, left: &mut Buffer) -> Result<Option<RecordBatch>, Problem> {
-    // arrow-ipc asserts that buffers lie within their message, which hostile bytes need not hold to.
+    // arrow-ipc still asserts some of what hostile bytes need not hold to.
     let decoded = catch_unwind(AssertUnwindSafe(|| decoder.decode(left)));
     match decoded {
-        Ok(decoded) => decoded.map_err(|error| not_arrow(&error)),
-        Err(_) => {
-            Err(Problem::bad_request("the body is no Arrow IPC stream: its parts do not fit"))
-        }
+        Ok(decoded) => decoded.map_err(not_arrow),
+        Err(_) => Err(not_arrow("its parts do not fit")),
     }
 }
 
-fn not_arrow(error: &ArrowError) -> Problem {
+fn not_arrow(error: impl std::fmt::Display) -> Problem {
     Problem::bad_request(format!("the body is no Arrow IPC stream: {error}"))
 }
 

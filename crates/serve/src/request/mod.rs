@@ -3,6 +3,7 @@
 mod arrow;
 mod collector;
 mod csv;
+mod frames;
 mod json;
 
 use arrow_array::RecordBatch;
