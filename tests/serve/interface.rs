@@ -123,7 +123,9 @@ fn a_token_is_asked_of_those_who_want_the_model() {
             assert_eq!(refused.status, 401, "{wrong}");
         }
         assert_eq!(server.send(&ask.header("Authorization", "Bearer s3cret")).status, 200);
-        for path in ["/", "/page.js", "/page.css", "/healthz", "/readyz", "/openapi.json"] {
+        for path in
+            ["/", "/page.js", "/drawing.js", "/page.css", "/healthz", "/readyz", "/openapi.json"]
+        {
             assert_eq!(server.get(path).status, 200, "{path}");
         }
     }

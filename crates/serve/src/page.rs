@@ -10,7 +10,7 @@ pub(crate) struct File {
     text: &'static str,
 }
 
-pub(crate) static FILES: [File; 3] = [
+pub(crate) static FILES: [File; 4] = [
     File {
         path: "/",
         content_type: "text/html; charset=utf-8",
@@ -25,6 +25,11 @@ pub(crate) static FILES: [File; 3] = [
         path: "/page.js",
         content_type: "text/javascript; charset=utf-8",
         text: include_str!("../page/page.js"),
+    },
+    File {
+        path: "/drawing.js",
+        content_type: "text/javascript; charset=utf-8",
+        text: include_str!("../page/drawing.js"),
     },
 ];
 

@@ -153,3 +153,91 @@ fn work(jobs: &mpsc::Receiver<Job>, metrics: &Metrics) {
         batch.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn_flex::Flex;
+    use kiln_classifier::{Classifier, Manifest};
+    use serde_json::json;
+    use tokio::runtime::Builder;
+
+    use super::*;
+    use crate::{Limits, Model};
+
+    /// Its logit is the only feature.
+    fn identity() -> Arc<Served> {
+        let numeric = json!({
+            "median": 0.0, "scale": {"center": 0.0, "spread": 1.0}, "missing_column": false
+        });
+        let manifest: Manifest = serde_json::from_value(json!({
+            "format_version": 1, "kiln_version": "0.1.0", "task": "binary",
+            "schema": {"missing": [], "columns": [
+                {"name": "x", "kind": "numeric", "reason": "as asked", "missing": []}]},
+            "preprocessor": {"missing": [], "features": [
+                {"name": "x", "missing": [], "transform": {"numeric": numeric}}]},
+            "target": {"columns": ["y"], "form": {"binary": {"classes": ["no", "yes"]}},
+                "missing": []},
+            "threshold": 0.5, "temperature": 1.0, "loss": {},
+            "network": {"d_input": 1, "d_output": 1},
+            "training": {"source": "x.csv", "rows": 9, "valid_rows": 0, "seed": 0, "epochs": 1,
+                "kept_epoch": 1, "stop_reason": "", "backend": "flex", "config": null},
+            "metrics": null
+        }))
+        .unwrap();
+        let weights = |name: &str| {
+            Some(if name == "output.weight" { [[1.0_f32]].into() } else { [0.0_f32].into() })
+        };
+        let device = Default::default();
+        let network = manifest.network.from_tensors::<Flex>(weights, &device).unwrap();
+        let classifier = Classifier::new(manifest, &network, &device).unwrap();
+        Arc::new(Served::new(Model::new("identity", classifier), &Limits::default(), false))
+    }
+
+    fn chunk(features: &[f32]) -> Chunk {
+        Chunk { features: features.to_vec(), rows: features.len() }
+    }
+
+    #[test]
+    fn each_request_gets_its_part_of_a_batch() {
+        let metrics = Arc::new(Metrics::new());
+        let (sender, jobs) = mpsc::channel();
+        let (first, second) = (identity(), identity());
+        let room = Arc::new(Semaphore::new(9));
+        let mut answers = Vec::new();
+        // All of them wait before the work begins; the model changes in between.
+        let requests: [(&Arc<Served>, &[f32]); 4] =
+            [(&first, &[1.0]), (&first, &[2.0, 3.0]), (&second, &[4.0]), (&second, &[5.0, 6.0])];
+        for (served, features) in requests {
+            let (answer, logits) = oneshot::channel();
+            let (served, chunk) = (Arc::clone(served), chunk(features));
+            let waiting = Arc::clone(&room).try_acquire_many_owned(chunk.rows as u32).unwrap();
+            sender.send(Job { served, chunk, answer, waiting }).unwrap();
+            answers.push((logits, features));
+        }
+        drop(sender);
+        work(&jobs, &metrics);
+        for (logits, features) in answers {
+            assert_eq!(logits.blocking_recv().unwrap(), features);
+        }
+        assert_eq!(metrics.rows.get(), 6);
+        assert!(metrics.text(0).contains("kiln_batch_rows_count 2\n"));
+        assert_eq!(room.available_permits(), 9);
+    }
+
+    #[test]
+    fn a_full_queue_refuses_new_requests_and_keeps_those_begun_waiting() {
+        let predictor = Predictor::start(2, Arc::new(Metrics::new())).unwrap();
+        let served = identity();
+        let runtime = Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let others = Arc::clone(&predictor.room).try_acquire_many_owned(2).unwrap();
+            assert_eq!(predictor.waiting(), 2);
+            let refused = predictor.first(&served, chunk(&[1.0])).await.unwrap_err();
+            assert_eq!(refused.detail(), "too many rows wait already, try again later");
+            let begun = predictor.next(&served, chunk(&[1.0, 2.0, 3.0]));
+            let (logits, ()) = tokio::join!(begun, async { drop(others) });
+            assert_eq!(logits.unwrap(), [1.0, 2.0, 3.0]);
+            assert_eq!(predictor.first(&served, chunk(&[1.0])).await.unwrap(), [1.0]);
+        });
+    }
+}

@@ -60,6 +60,11 @@ impl Problem {
         Self { location: Some(Location::Row(row)), ..self }
     }
 
+    #[cfg(test)]
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     fn body(&self) -> Body<'_> {
         Body {
             kind: "about:blank",
