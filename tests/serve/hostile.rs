@@ -1,17 +1,14 @@
 //! Requests that are wrong, huge, slow, or never end: each is refused, and others are served.
 
-use std::{env, io::Write, net::TcpStream, process::Command};
-
-use arrow_array::{
-    ArrayRef, DictionaryArray, NullArray, RecordBatch, StringArray, types::Int32Type,
-};
+use std::{io::Write, net::TcpStream};
 
 use crate::common::Folder;
-use crate::server::{Request, Response, Server, predict};
+use crate::hostile_arrow::{arrow, texts};
+use crate::server::{Request, Server, predict};
 
-const ARROW: &str = "application/vnd.apache.arrow.stream";
+pub(crate) const ARROW: &str = "application/vnd.apache.arrow.stream";
 
-fn server(args: &str) -> (Folder, Server) {
+pub(crate) fn server(args: &str) -> (Folder, Server) {
     let folder = Folder::with_model();
     let server = Server::start(&folder, args);
     (folder, server)
@@ -19,7 +16,7 @@ fn server(args: &str) -> (Folder, Server) {
 
 /// What comes of a body, and that others are served after it.
 #[track_caller]
-fn refused(server: &Server, media: &str, body: impl AsRef<[u8]>, status: u16) -> String {
+pub(crate) fn refused(server: &Server, media: &str, body: impl AsRef<[u8]>, status: u16) -> String {
     let response = server.send(&predict(media, body));
     let detail = response.problem(status);
     server.answers();
@@ -266,144 +263,5 @@ fn other_types_and_encodings_are_refused() {
     let encoded = predict("text/csv", b"\x1f\x8b\x08\0broken").header("Content-Encoding", "gzip");
     let detail = "the body has a Content-Encoding, expected it as it is";
     assert_eq!(server.send(&encoded).problem(415), detail);
-    server.answers();
-}
-
-fn arrow(batch: &RecordBatch) -> Vec<u8> {
-    let writer = arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &batch.schema());
-    let mut writer = writer.expect("writes");
-    writer.write(batch).expect("writes");
-    writer.into_inner().expect("writes")
-}
-
-fn texts(rows: usize) -> RecordBatch {
-    let column = || -> ArrayRef { std::sync::Arc::new(StringArray::from(vec!["1"; rows])) };
-    RecordBatch::try_from_iter([("a", column()), ("b", column())]).expect("a batch")
-}
-
-#[test]
-fn arrow_that_is_cut_off_or_changed_is_refused() {
-    let (_folder, server) = server("");
-    let whole = arrow(&texts(20));
-    assert_eq!(server.send(&predict(ARROW, &whole)).status, 200);
-    let start = "the body is no Arrow IPC stream: ";
-    assert_eq!(refused(&server, ARROW, "", 400), format!("{start}it has no schema"));
-    let mut connection = server.connect();
-    let mut check = |bytes: &[u8], what: String| {
-        let response: Response = connection.send(&predict(ARROW, bytes));
-        assert!([200, 400, 413, 422].contains(&response.status), "{what}: {}", response.text());
-        response.status
-    };
-    for end in (0..whole.len() - 8).step_by(3) {
-        let status = check(&whole[..end], format!("{end} bytes"));
-        // Between two messages a stream may end.
-        assert!(status == 400 || status == 200, "{end} bytes");
-    }
-    let mut changed = whole.clone();
-    for at in 0..whole.len() {
-        for byte in [0, 0x7f, 0xff] {
-            changed[at] = byte;
-            check(&changed, format!("byte {at} as {byte}"));
-        }
-        changed[at] = whole[at];
-    }
-    server.answers();
-}
-
-#[test]
-fn arrow_that_means_far_more_than_it_holds_is_refused_or_done_in_parts() {
-    let (_folder, server) = server("");
-    // Rows beyond all limits, of nothing.
-    let nothing = || -> ArrayRef { std::sync::Arc::new(NullArray::new(1 << 40)) };
-    let batch = RecordBatch::try_from_iter([("a", nothing()), ("b", nothing())]).unwrap();
-    let detail = "more than 100000 rows, send them in several requests";
-    assert_eq!(refused(&server, ARROW, arrow(&batch), 413), detail);
-    // A hundred thousand times one text of a megabyte would be 100 GB.
-    let long = "1".repeat(1 << 20);
-    let keys = arrow_array::Int32Array::from(vec![0; 100_000]);
-    let values = StringArray::from(vec![long.as_str()]);
-    let texts = DictionaryArray::<Int32Type>::new(keys, std::sync::Arc::new(values));
-    let texts: ArrayRef = std::sync::Arc::new(texts);
-    let batch = RecordBatch::try_from_iter([("a", texts.clone()), ("b", texts)]).unwrap();
-    let response = server.send(&predict(ARROW, arrow(&batch)));
-    assert_eq!(response.json()["errors"].as_array().map(Vec::len), Some(100));
-    server.answers();
-}
-
-#[test]
-fn idle_connections_keep_no_one_waiting() {
-    let (_folder, server) = server("");
-    // The tests beside this one, in the same process, need some files too.
-    let limit = Command::new("sh").args(["-c", "ulimit -n"]).output().expect("sh runs").stdout;
-    let limit = String::from_utf8(limit).unwrap().trim().parse().unwrap_or(usize::MAX);
-    let wanted = if env::var_os("KILN_STRESS").is_some() { 10_000 } else { 1_000 };
-    let count = wanted.min(limit / 2);
-    if count < wanted {
-        eprintln!("{count} idle connections, not {wanted}, for {limit} files may be open");
-    }
-    let connect = |_| TcpStream::connect(server.address).unwrap();
-    let mut idle: Vec<TcpStream> = (0..count).map(connect).collect();
-    server.answers();
-    // Half of them begin a request, and leave it at that.
-    for stream in idle.iter_mut().step_by(2) {
-        stream.write_all(b"POST /v1/predict HTTP/1.1\r\n").unwrap();
-    }
-    server.answers();
-    let metrics = server.get("/metrics");
-    let open = metrics.text().lines().find_map(|line| line.strip_prefix("kiln_connections "));
-    let open: usize = open.unwrap().parse().unwrap();
-    assert!(open > idle.len(), "{open} of {}", idle.len());
-}
-
-#[test]
-fn connections_over_the_limit_wait_for_their_turn() {
-    let (_folder, server) = server("--max-connections 2");
-    let mut first = server.connect();
-    let request = predict("application/json", r#"{"rows": [[1, 2]]}"#);
-    assert_eq!(first.send(&request).status, 200);
-    let second = server.connect();
-    let mut third = server.connect();
-    third.write(&request.bytes()).unwrap();
-    assert_eq!(first.send(&request).status, 200);
-    drop(second);
-    assert_eq!(third.response().status, 200);
-}
-
-#[test]
-fn no_more_connections_are_taken_than_files_may_be_open() {
-    let folder = Folder::with_model();
-    let server = Server::start_with_files(&folder, 64);
-    let warning = "warning: the limit on open files allows 32 connections (see `ulimit -n`)";
-    assert_eq!(server.says(), warning);
-    let connect = |_| TcpStream::connect(server.address).unwrap();
-    let mut idle: Vec<TcpStream> = (0..100).map(connect).collect();
-    let mut connection = server.connect();
-    connection.write(&predict("application/json", r#"{"rows": [[1, 2]]}"#).bytes()).unwrap();
-    idle.clear();
-    assert_eq!(connection.response().status, 200);
-}
-
-#[test]
-fn what_is_not_http_is_refused() {
-    let (_folder, server) = server("");
-    for bytes in [
-        &b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03"[..],
-        b"GET\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: kiln\r\nContent-Length: x\r\n\r\n",
-    ] {
-        let mut connection = server.connect();
-        connection.write(bytes).unwrap();
-        if let Some(response) = connection.try_response() {
-            assert_eq!(response.status, 400, "{bytes:?}");
-        }
-        server.answers();
-    }
-    let long = format!("GET /{} HTTP/1.1\r\nHost: kiln\r\n\r\n", "x".repeat(1 << 20));
-    let mut connection = server.connect();
-    let _ = connection.write(long.as_bytes());
-    if let Some(response) = connection.try_response() {
-        assert!([414, 431].contains(&response.status), "{response:?}");
-    }
     server.answers();
 }

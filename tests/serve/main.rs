@@ -4,6 +4,8 @@ mod answers;
 #[path = "../common/mod.rs"]
 mod common;
 mod hostile;
+mod hostile_arrow;
+mod hostile_connections;
 mod interface;
 mod lifecycle;
 mod server;

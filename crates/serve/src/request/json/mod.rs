@@ -1,3 +1,6 @@
+mod cell;
+mod order;
+
 use std::collections::HashSet;
 use std::fmt;
 
@@ -6,10 +9,10 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::collector::Collector;
-use super::{max_columns, too_many_columns};
-use crate::Model;
+use super::collector::{Collector, Stop};
 use crate::problem::{Problem, TABLE};
+use cell::CellSeed;
+use order::Order;
 
 /// Names of other columns that are remembered, for suggestions.
 const MAX_OTHERS: usize = 100;
@@ -53,9 +56,7 @@ pub(super) fn read(body: &[u8], collector: &mut Collector) -> Result<(), Problem
         if collector.has_stopped() {
             return Ok(());
         }
-        // The position is one in the rows alone.
-        let message = error.to_string();
-        let message = message.rfind(" at line ").map_or(message.as_str(), |end| &message[..end]);
+        let message = plain(&error);
         return Err(match collector.count() {
             0 => Problem::bad_request(format!("\"rows\": {message}")),
             row => Problem::bad_request(format!("row {row}: {message}")).at_row(row),
@@ -64,37 +65,13 @@ pub(super) fn read(body: &[u8], collector: &mut Collector) -> Result<(), Problem
     reader.check_columns()
 }
 
-/// The columns of rows that are lists, `None` for one that is not the model's.
-struct Order(Vec<Option<usize>>);
-
-impl Order {
-    fn read(columns: &RawValue, model: &Model) -> Result<Self, Problem> {
-        let bad = |error: serde_json::Error| {
-            let message = error.to_string();
-            let message =
-                message.rfind(" at line ").map_or(message.as_str(), |end| &message[..end]);
-            Problem::bad_request(format!("\"columns\": {message}"))
-        };
-        let limit = max_columns(model);
-        // No name takes less than the two quotes and a comma.
-        if columns.get().len() > 3 * limit {
-            let names: Vec<IgnoredAny> = serde_json::from_str(columns.get()).map_err(bad)?;
-            if names.len() > limit {
-                return Err(too_many_columns(limit));
-            }
-        }
-        let names: Vec<String> = serde_json::from_str(columns.get()).map_err(bad)?;
-        if names.len() > limit {
-            return Err(too_many_columns(limit));
-        }
-        let manifest = model.manifest();
-        manifest.preprocessor.rebind(model.binding(), TABLE, &names)?;
-        let mut unique = HashSet::new();
-        if let Some(name) = names.iter().find(|name| !unique.insert(name.as_str())) {
-            return Err(Problem::bad_request(format!("\"columns\": {name:?} is there twice")));
-        }
-        Ok(Self(names.iter().map(|name| model.column(name)).collect()))
+/// What is wrong, without the position: that is one in a part of the body.
+fn plain(error: &serde_json::Error) -> String {
+    let mut message = error.to_string();
+    if let Some(end) = message.rfind(" at line ") {
+        message.truncate(end);
     }
+    message
 }
 
 struct Reader<'r, 'c> {
@@ -171,7 +148,7 @@ impl RowSeed<'_, '_, '_> {
 }
 
 /// Ends the reading; why is in the collector.
-fn stopped<E: Error>(why: super::collector::Stop) -> E {
+fn stopped<E: Error>(why: Stop) -> E {
     E::custom(format_args!("{why:?}"))
 }
 
@@ -277,78 +254,5 @@ impl<'de> Visitor<'de> for KeySeed<'_, '_, '_> {
             others.insert(name.to_owned());
         }
         Ok(found)
-    }
-}
-
-/// A value, which goes to its feature; anything at all where there is none.
-struct CellSeed<'a, 'c> {
-    collector: &'a mut Collector<'c>,
-    column: usize,
-}
-
-impl CellSeed<'_, '_> {
-    fn write<E>(self, cell: Cell) -> Result<(), E> {
-        self.collector.write(self.column, cell);
-        Ok(())
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for CellSeed<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        if self.collector.model.columns()[self.column].feature.is_none() {
-            return IgnoredAny::deserialize(deserializer).map(drop);
-        }
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for CellSeed<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a single value")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.write(Cell::Missing)
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        self.write(Cell::Text(if value { "true" } else { "false" }))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.write(Cell::Integer(value))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        match i64::try_from(value) {
-            Ok(value) => self.write(Cell::Integer(value)),
-            Err(_) => self.write(Cell::Text(&value.to_string())),
-        }
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.write(Cell::Number(value))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        self.write(Cell::of_text(text))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<(), A::Error> {
-        while values.next_element::<IgnoredAny>()?.is_some() {}
-        let message = "found a list, expected a single value";
-        self.collector.problem(Some(self.column), message.to_owned());
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        let message = "found an object, expected a single value";
-        self.collector.problem(Some(self.column), message.to_owned());
-        Ok(())
     }
 }
