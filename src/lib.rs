@@ -8,6 +8,7 @@
 //! * [`train`]: the training loop and metrics,
 //! * [`classifier`]: preprocessing, network and class names in one file,
 //! * [`export`]: a classifier in the forms that other programs read,
+//! * [`serve`]: a classifier over HTTP,
 //! * [`store`]: files that are whole, or show that they are not,
 //! * [`tabular`]: from a table to a classifier,
 //! * [`TensorBoard`]: a run as it goes on,
@@ -56,6 +57,7 @@ pub use kiln_export as export;
 pub use kiln_kernels as kernels;
 pub use kiln_model as model;
 pub use kiln_report as report;
+pub use kiln_serve as serve;
 pub use kiln_store as store;
 pub use kiln_train as train;
 pub use tensorboard::TensorBoard;

@@ -37,6 +37,7 @@ fn options(choice: u8) -> ReadOptions {
     ReadOptions {
         delimiter: delimiter[usize::from(choice & 7)],
         header: [None, None, Some(true), Some(false)][usize::from(choice >> 3 & 3)],
+        max_columns: None,
     }
 }
 

@@ -12,5 +12,6 @@ mod output;
 mod outputs;
 pub(crate) mod predict;
 mod report;
+pub(crate) mod serve;
 mod summary;
 pub(crate) mod train;

@@ -1,12 +1,7 @@
-use std::{
-    io::Write,
-    path::PathBuf,
-    sync::{Arc, mpsc},
-    thread,
-};
+use std::{io::Write, path::PathBuf, sync::mpsc, thread};
 
 use anyhow::bail;
-use arrow_array::{ArrayRef, BooleanArray, Float32Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
 use clap::ValueEnum;
 use kiln::{
     backend::{self, BackendName, Job, KilnBackend, TrainBackend},
@@ -191,17 +186,9 @@ impl<B: KilnBackend> Run<B> {
 
     /// The rows of the output for a chunk of the input.
     fn output_rows(&self, rows: &Rows, predictions: &Predictions) -> anyhow::Result<RecordBatch> {
-        let probabilities = &predictions.probabilities;
         let mut columns: Vec<ArrayRef> =
             self.layout.keep.iter().map(|index| rows.batch.column(*index).clone()).collect();
-        let decided = probabilities.rows().map(|row| self.classifier.decide(row));
-        let decided = decided.map(|prediction| prediction.map(|decided| decided.to_string()));
-        columns.push(Arc::new(StringArray::from_iter(decided)));
-        for class in 0..probabilities.num_classes() {
-            let of_class = probabilities.rows().map(|row| row[class]);
-            let known = of_class.map(|p| (!p.is_nan()).then_some(p));
-            columns.push(Arc::new(Float32Array::from_iter(known)));
-        }
+        columns.extend(self.classifier.manifest().prediction_columns(&predictions.probabilities));
         let columns = self.layout.names.iter().zip(columns);
         let output = RecordBatch::try_from_iter_with_nullable(
             columns.map(|(name, column)| (name, column, true)),
@@ -232,8 +219,7 @@ impl Layout {
     ) -> anyhow::Result<Self> {
         let (table, columns) = (reader.name(), reader.columns());
         let mut names = keep.to_vec();
-        names.push("prediction".to_owned());
-        names.extend(classifier.classes().iter().map(|class| format!("probability_{class}")));
+        names.extend(classifier.manifest().prediction_names());
         for (at, name) in names.iter().enumerate() {
             if names[..at].contains(name) {
                 bail!("the output would have two columns {name:?}: leave one out of `--keep`");

@@ -3,7 +3,7 @@ use kiln_data::{Binding, DataError, Rows};
 use kiln_kernels::{KilnBackend, Network};
 use kiln_model::Mlp;
 
-use crate::prediction::decide;
+use crate::prediction::{decide, logit_problem};
 use crate::{ClassifierError, Input, Manifest, Prediction, Predictions, Probabilities};
 
 /// Rows that go through the network at once.
@@ -120,14 +120,11 @@ impl<B: KilnBackend> Classifier<B> {
     pub fn predict_rows(&self, binding: &Binding, rows: &Rows) -> Predictions {
         let transformed = self.manifest.preprocessor.transform(binding, rows);
         let logits = self.logits(&transformed.features);
-        let task = self.manifest.task;
-        let mut probabilities =
-            Probabilities::from_logits(task, &logits, self.manifest.temperature);
+        let mut probabilities = self.manifest.probabilities(&logits);
         let mut problems = transformed.problems;
         problems.extend(rows.problems.iter().cloned());
-        for (row, logits) in logits.chunks_exact(task.d_output()).enumerate() {
-            if let Some(logit) = logits.iter().find(|logit| !logit.is_finite()) {
-                let message = format!("a logit of the network is {logit}, expected finite numbers");
+        for (row, logits) in logits.chunks_exact(self.manifest.task.d_output()).enumerate() {
+            if let Some(message) = logit_problem(logits) {
                 problems.push(rows.problem(row, None, message));
             }
         }
@@ -139,23 +136,14 @@ impl<B: KilnBackend> Classifier<B> {
 
     /// The decision from one row of probabilities; `None` where they are NaN.
     pub fn decide(&self, probabilities: &[f32]) -> Option<Prediction> {
-        let Manifest { task, threshold, .. } = self.manifest;
-        if probabilities.iter().any(|p| p.is_nan()) {
-            return None;
-        }
-        let decided = decide(task, probabilities, threshold);
-        let mut names = decided.into_iter().map(|index| self.classes()[index].clone());
-        match task {
-            kiln_model::Task::MultiLabel { .. } => Some(Prediction::Labels(names.collect())),
-            _ => names.next().map(Prediction::Class),
-        }
+        self.manifest.decide(probabilities)
     }
 
     /// The decisions from logits, row-major `[rows, d_output]`: a class index for each row, or, row-major,
     /// a 0 or 1 for each label.
     pub fn decisions(&self, logits: &[f32]) -> Vec<u32> {
-        let Manifest { task, threshold, temperature, .. } = self.manifest;
-        let probabilities = Probabilities::from_logits(task, logits, temperature);
+        let Manifest { task, threshold, .. } = self.manifest;
+        let probabilities = self.manifest.probabilities(logits);
         let decide = |row| {
             let decided = decide(task, row, threshold);
             match task {

@@ -93,4 +93,4 @@ pub use classifier::Classifier;
 pub use error::ClassifierError;
 pub use input::{Input, Matrix};
 pub use manifest::{Epoch, FORMAT_VERSION, Manifest, Training, embeddings_of, task_of};
-pub use prediction::{Prediction, Predictions, Probabilities};
+pub use prediction::{Prediction, Predictions, Probabilities, logit_problem};

@@ -1,8 +1,12 @@
 use std::fmt;
+use std::sync::Arc;
 
+use arrow_array::{ArrayRef, Float32Array, StringArray};
 use kiln_data::RowProblem;
 use kiln_model::Task;
 use serde::Serialize;
+
+use crate::Manifest;
 
 /// Probabilities, row by row: of each class, or of each label.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,6 +98,60 @@ impl fmt::Display for Prediction {
             Self::Labels(labels) => f.write_str(&labels.join(", ")),
         }
     }
+}
+
+/// What follows from logits, without a network.
+impl Manifest {
+    /// The probability of each class, or label, from logits, row-major `[rows, task.d_output()]`.
+    pub fn probabilities(&self, logits: &[f32]) -> Probabilities {
+        Probabilities::from_logits(self.task, logits, self.temperature)
+    }
+
+    /// The decision from one row of probabilities; `None` where they are NaN.
+    pub fn decide(&self, probabilities: &[f32]) -> Option<Prediction> {
+        if probabilities.iter().any(|p| p.is_nan()) {
+            return None;
+        }
+        let classes = self.target.classes();
+        let mut names = self.decide_indices(probabilities).into_iter().map(|i| classes[i].clone());
+        match self.task {
+            Task::MultiLabel { .. } => Some(Prediction::Labels(names.collect())),
+            _ => names.next().map(Prediction::Class),
+        }
+    }
+
+    /// The same as indices of the classes or labels: one class, or any number of labels; none where
+    /// the probabilities are NaN.
+    pub fn decide_indices(&self, probabilities: &[f32]) -> Vec<usize> {
+        decide(self.task, probabilities, self.threshold)
+    }
+
+    /// The names of [`prediction_columns`](Self::prediction_columns).
+    pub fn prediction_names(&self) -> Vec<String> {
+        let classes = self.target.classes().iter();
+        let probabilities = classes.map(|class| format!("probability_{class}"));
+        std::iter::once("prediction".to_owned()).chain(probabilities).collect()
+    }
+
+    /// Predictions as a table has them: the decisions as text, then the probabilities of each class or
+    /// label. Null where they are NaN.
+    pub fn prediction_columns(&self, probabilities: &Probabilities) -> Vec<ArrayRef> {
+        let decided = probabilities.rows().map(|row| self.decide(row));
+        let decided = decided.map(|prediction| prediction.map(|decided| decided.to_string()));
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from_iter(decided))];
+        for class in 0..probabilities.num_classes() {
+            let of_class = probabilities.rows().map(|row| row[class]);
+            let known = of_class.map(|p| (!p.is_nan()).then_some(p));
+            columns.push(Arc::new(Float32Array::from_iter(known)));
+        }
+        columns
+    }
+}
+
+/// Why nothing can be said from the logits of a row, if they are not all finite.
+pub fn logit_problem(logits: &[f32]) -> Option<String> {
+    let logit = logits.iter().find(|logit| !logit.is_finite())?;
+    Some(format!("a logit of the network is {logit}, expected finite numbers"))
 }
 
 /// Indices of what is decided, from one row of probabilities: one class, or any number of labels;

@@ -212,12 +212,14 @@ pub enum DataError {
     },
 
     /// A record of a CSV file has more fields than are accepted.
-    #[error("{table} line {line}: more than 1048576 fields")]
+    #[error("{table} line {line}: more than {limit} fields")]
     RecordTooWide {
         /// The table's source.
         table: String,
         /// The line on which the record starts, counted from 1.
         line: u64,
+        /// How many are accepted.
+        limit: usize,
     },
 
     /// A CSV file ends inside quotes.

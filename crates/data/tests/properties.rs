@@ -28,7 +28,7 @@ fn table(numbers: &[f64], names: &[u8]) -> Table {
     let rows = numbers.iter().zip(names);
     let rows: String = rows.map(|(number, name)| format!("{number:?},n{name},y\n")).collect();
     let input = Cursor::new(format!("number,name,target\n{rows}"));
-    let options = ReadOptions { delimiter: Some(b','), header: Some(true) };
+    let options = ReadOptions { delimiter: Some(b','), header: Some(true), ..Default::default() };
     Table::from_reader(TableReader::from_reader(input, "t.csv", &options).unwrap()).unwrap()
 }
 

@@ -72,10 +72,10 @@ fn columns_without_a_name_are_numbered() {
 
 #[test]
 fn options_come_before_what_is_found() {
-    let options = ReadOptions { delimiter: Some(b';'), header: Some(true) };
+    let options = ReadOptions { delimiter: Some(b';'), header: Some(true), ..Default::default() };
     let asked = TableReader::from_reader(Cursor::new("1,2\n3,4\n"), "t.csv", &options).unwrap();
     assert_eq!(asked.columns(), ["1,2"]);
-    let options = ReadOptions { delimiter: Some(b'"'), header: None };
+    let options = ReadOptions { delimiter: Some(b'"'), ..Default::default() };
     let Err(error) = TableReader::from_reader(Cursor::new("1,2\n"), "t.csv", &options) else {
         panic!("a quote was taken for a delimiter");
     };
@@ -84,6 +84,20 @@ fn options_come_before_what_is_found() {
         "the delimiter can be any character of ASCII but a double quote, a line feed and a carriage \
          return"
     );
+}
+
+#[test]
+fn a_limit_on_columns_is_kept() {
+    let with = |text: &'static str| {
+        let options = ReadOptions { max_columns: Some(3), ..Default::default() };
+        TableReader::from_reader(Cursor::new(text), "t.csv", &options)
+    };
+    let mut three = with("a,b,c\n1,2,3\n1,2,3,4\n").unwrap();
+    assert_eq!(three.columns(), ["a", "b", "c"]);
+    let error = three.next().unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "t.csv line 3: more than 3 fields");
+    let Err(error) = with("a,b,c,d\n1,2,3,4\n") else { panic!("four columns were taken") };
+    assert_eq!(error.to_string(), "t.csv line 1: more than 3 fields");
 }
 
 #[test]

@@ -51,10 +51,6 @@ mod pytorch;
 mod rust;
 
 pub use error::ExportError;
-<<<<<<< HEAD
 pub use onnx::{GraphInput, InputValues, Inputs, OPSET, Onnx, ValueType};
-=======
-pub use onnx::{GraphInput, Inputs, OPSET, Onnx, ValueType};
 pub use pytorch::PyTorch;
 pub use rust::{Field, FieldType, RustSource};
->>>>>>> 06ba2a33a0b1a0f08b77f9e88d9d7178b84987de

@@ -21,7 +21,7 @@ pub(crate) struct ReadArgs {
 impl ReadArgs {
     pub(crate) fn options(&self) -> ReadOptions {
         let header = (self.header || self.no_header).then_some(self.header);
-        ReadOptions { delimiter: self.delimiter, header }
+        ReadOptions { delimiter: self.delimiter, header, ..ReadOptions::default() }
     }
 }
 
@@ -49,6 +49,7 @@ impl Options {
         Ok(ReadOptions {
             delimiter: flags.delimiter.or(named),
             header: flags.header.or(self.header),
+            ..flags
         })
     }
 }

@@ -5,7 +5,7 @@ use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array};
 use super::categorical::Categorical;
 use super::*;
 use crate::schema::{ColumnKind, ColumnSchema, Schema};
-use crate::table::{Location, RowProblem, Rows, Table, text_table, typed_table};
+use crate::table::{Cells, Location, RowProblem, Rows, Table, text_table, typed_table};
 
 fn schema(columns: &[(&str, ColumnKind)]) -> Schema {
     let column = |&(name, kind): &(&str, ColumnKind)| ColumnSchema {
@@ -42,7 +42,31 @@ fn fit(kind: ColumnKind, values: &[&str]) -> Preprocessor {
 
 fn transformed(preprocessor: &Preprocessor, table: &Table) -> Transformed {
     let binding = preprocessor.bind(table.name(), table.columns()).expect("has the columns");
-    preprocessor.transform(&binding, &table.chunks()[0])
+    let transformed = preprocessor.transform(&binding, &table.chunks()[0]);
+    assert_eq!(written(preprocessor, table), transformed.features, "value by value");
+    transformed
+}
+
+/// The matrix written value by value, by a binding to no table.
+fn written(preprocessor: &Preprocessor, table: &Table) -> Vec<f32> {
+    let own: Vec<String> = preprocessor.columns().map(str::to_owned).collect();
+    let binding = preprocessor.bind("own", &own).expect("its own columns");
+    let rows = &table.chunks()[0];
+    let mut matrix = Vec::new();
+    for row in 0..rows.batch.num_rows() {
+        let mut out = vec![0.0; preprocessor.d_input()];
+        let split = rows.problems.iter().all(|problem| problem.row != row);
+        let written = own.iter().enumerate().try_for_each(|(feature, name)| {
+            let column = table.column(name).expect("has the columns");
+            let cell = Cells::new(rows.batch.column(column)).get(row);
+            preprocessor.write(&binding, feature, cell, &mut out)
+        });
+        if !split || written.is_err() {
+            out.fill(0.0);
+        }
+        matrix.extend(out);
+    }
+    matrix
 }
 
 fn matrix(preprocessor: &Preprocessor, values: &[&str]) -> Vec<f32> {
@@ -456,10 +480,17 @@ fn columns_are_found_by_name() {
         &[&["3", "x", "1", "2"], &["7", "y", "4", "5"]],
     );
     assert_eq!(transformed(&fitted, &reordered), transformed(&fitted, &table));
+    let first = fitted.bind(table.name(), table.columns()).unwrap();
+    let again = fitted.rebind(&first, reordered.name(), reordered.columns()).unwrap();
+    let rows = &reordered.chunks()[0];
+    assert_eq!(fitted.transform(&again, rows), transformed(&fitted, &table));
 
     let error = |columns: &[&str]| {
         let columns: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
-        fitted.bind("new.csv", &columns).expect_err("must be refused").to_string()
+        let error = fitted.bind("new.csv", &columns).expect_err("must be refused").to_string();
+        let again = fitted.rebind(&first, "new.csv", &columns).expect_err("must be refused");
+        assert_eq!(again.to_string(), error);
+        error
     };
     assert_eq!(
         error(&["age", "Height", "mass"]),

@@ -1,9 +1,16 @@
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
 use super::boolean::{self, BooleanReader};
 use super::categorical::{Embedded, Lookup, OneHot};
 use super::numeric::NumberReader;
 use super::{Preprocessor, Transform};
 use crate::error::DataError;
 use crate::table::{Cell, Cells, RowProblem, Rows, nearest, no_column};
+
+/// Missing columns for which the nearest name is looked for.
+const SUGGESTIONS: usize = 20;
 
 /// What [`Preprocessor::transform`] makes of rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,17 +26,20 @@ pub struct Transformed {
 /// It owns what it needs, so it can be kept beside its preprocessor.
 #[derive(Debug, Clone)]
 pub struct Binding {
-    features: Vec<Bound>,
+    /// Index of each feature's column in the table.
+    columns: Vec<usize>,
+    /// What does not depend on the table, and takes time to make.
+    readers: Arc<[Bound]>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Bound {
-    /// Index of the column in the table.
-    column: usize,
     reader: Reader,
+    /// The columns of the matrix.
+    place: Range<usize>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Reader {
     Number(NumberReader),
     Boolean(BooleanReader),
@@ -44,12 +54,8 @@ impl Preprocessor {
     /// [`DataError::NoColumn`] or [`DataError::NoColumns`], which names all that are missing and the
     /// names that come nearest.
     pub fn bind(&self, table_name: &str, columns: &[String]) -> Result<Binding, DataError> {
-        let (mut features, mut missing) = (Vec::new(), Vec::new());
-        for feature in &self.features {
-            let Some(column) = columns.iter().position(|column| *column == feature.name) else {
-                missing.push(feature.name.as_str());
-                continue;
-            };
+        let columns = self.find(table_name, columns)?;
+        let bound = self.features.iter().zip(self.feature_ranges()).map(|(feature, place)| {
             let texts = feature.missing.iter().chain(&self.missing).map(String::as_str);
             let reader = match &feature.transform {
                 Transform::Numeric(_) => Reader::Number(NumberReader::new(texts)),
@@ -59,22 +65,101 @@ impl Preprocessor {
                     Reader::Category(Lookup::new(categories, texts))
                 }
             };
-            features.push(Bound { column, reader });
+            Bound { reader, place }
+        });
+        Ok(Binding { columns, readers: bound.collect() })
+    }
+
+    /// The same as [`bind`](Self::bind) for one more table, in less time.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`bind`](Self::bind).
+    ///
+    /// # Panics
+    ///
+    /// If the binding is that of another preprocessor.
+    pub fn rebind(
+        &self,
+        binding: &Binding,
+        table_name: &str,
+        columns: &[String],
+    ) -> Result<Binding, DataError> {
+        assert_eq!(self.features.len(), binding.columns.len(), "binding of another preprocessor");
+        let columns = self.find(table_name, columns)?;
+        Ok(Binding { columns, readers: Arc::clone(&binding.readers) })
+    }
+
+    /// The place of each feature's column in a table.
+    fn find(&self, table_name: &str, columns: &[String]) -> Result<Vec<usize>, DataError> {
+        // The first of equals, as a search from the start would find.
+        let mut index = HashMap::with_capacity(columns.len());
+        for (at, column) in columns.iter().enumerate() {
+            index.entry(column.as_str()).or_insert(at);
+        }
+        let (mut found, mut missing) = (Vec::new(), Vec::new());
+        for feature in &self.features {
+            match index.get(feature.name.as_str()) {
+                Some(column) => found.push(*column),
+                None => missing.push(feature.name.as_str()),
+            }
         }
         match missing.as_slice() {
-            [] => Ok(Binding { features }),
+            [] => Ok(found),
             [name] => Err(no_column(table_name, columns, name)),
             names => {
-                let with_nearest = |name: &&str| {
-                    let nearest = nearest(name, columns.iter().map(String::as_str));
+                // Where a whole table is another one, suggestions for all would take long.
+                let with_nearest = |(index, name): (usize, &&str)| {
+                    let candidates = || columns.iter().map(String::as_str);
+                    let nearest =
+                        (index < SUGGESTIONS).then(|| nearest(name, candidates())).flatten();
                     ((*name).to_owned(), nearest.map(str::to_owned))
                 };
                 Err(DataError::NoColumns {
                     table: table_name.to_owned(),
-                    columns: names.iter().map(with_nearest).collect(),
+                    columns: names.iter().enumerate().map(with_nearest).collect(),
                 })
             }
         }
+    }
+
+    /// Writes what one value becomes into a row of the matrix, which is zeros there; `feature` is an
+    /// index of [`features`](Self::features). Each feature of a row is to be written, a missing value
+    /// too.
+    ///
+    /// # Errors
+    ///
+    /// Why the value can't be used.
+    ///
+    /// # Panics
+    ///
+    /// If the binding is that of another preprocessor, there is no such feature, or the row is shorter
+    /// than [`d_input`](Self::d_input).
+    pub fn write(
+        &self,
+        binding: &Binding,
+        feature: usize,
+        cell: Cell,
+        row: &mut [f32],
+    ) -> Result<(), String> {
+        let Bound { reader, place } = &binding.readers[feature];
+        let out = &mut row[place.clone()];
+        match (&self.features[feature].transform, reader) {
+            (Transform::Numeric(numeric), Reader::Number(reader)) => {
+                numeric.write(reader.read(cell)?, out);
+            }
+            (Transform::Boolean, Reader::Boolean(reader)) => {
+                boolean::write(reader.read(cell)?, out)
+            }
+            (Transform::OneHot(one_hot), Reader::Category(lookup)) => {
+                one_hot.write(lookup.find(cell, &mut String::new()), out);
+            }
+            (Transform::Embedding(_), Reader::Category(lookup)) => {
+                Embedded::write(lookup.find(cell, &mut String::new()), out);
+            }
+            _ => panic!("binding of another preprocessor"),
+        }
+        Ok(())
     }
 
     /// The matrix of these rows.
@@ -85,10 +170,8 @@ impl Preprocessor {
     ///
     /// If the binding is that of another preprocessor, or of a table with fewer columns.
     pub fn transform(&self, binding: &Binding, rows: &Rows) -> Transformed {
-        assert_eq!(self.features.len(), binding.features.len(), "binding of another preprocessor");
+        assert_eq!(self.features.len(), binding.columns.len(), "binding of another preprocessor");
         let (d_input, num_rows) = (self.d_input(), rows.batch.num_rows());
-        let embedded = self.features.iter().filter(|feature| feature.is_embedded()).count();
-        let (mut next_dense, mut next_embedded) = (0, d_input - embedded);
         let mut matrix = Matrix {
             values: vec![0.0; num_rows * d_input],
             d_input,
@@ -98,12 +181,10 @@ impl Preprocessor {
         for problem in &rows.problems {
             matrix.bad[problem.row] = true;
         }
-        for (feature, bound) in self.features.iter().zip(&binding.features) {
-            let next = if feature.is_embedded() { &mut next_embedded } else { &mut next_dense };
-            let place = *next..*next + feature.width();
-            *next = place.end;
-            let mut column = matrix.column(rows, bound.column, &feature.name, place);
-            match (&feature.transform, &bound.reader) {
+        let bound = binding.columns.iter().zip(binding.readers.iter());
+        for (feature, (column, Bound { reader, place })) in self.features.iter().zip(bound) {
+            let mut column = matrix.column(rows, *column, &feature.name, place.clone());
+            match (&feature.transform, reader) {
                 (Transform::Numeric(numeric), Reader::Number(reader)) => {
                     column.fill(|cell| reader.read(cell), |value, out| numeric.write(value, out));
                 }
@@ -143,7 +224,7 @@ struct MatrixColumn<'a> {
     rows: &'a Rows,
     cells: Cells<'a>,
     name: &'a str,
-    place: std::ops::Range<usize>,
+    place: Range<usize>,
 }
 
 impl Matrix {
@@ -152,7 +233,7 @@ impl Matrix {
         rows: &'a Rows,
         column: usize,
         name: &'a str,
-        place: std::ops::Range<usize>,
+        place: Range<usize>,
     ) -> MatrixColumn<'a> {
         let cells = Cells::new(rows.batch.column(column).as_ref());
         MatrixColumn { matrix: self, rows, cells, name, place }

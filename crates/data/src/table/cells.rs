@@ -21,6 +21,14 @@ pub enum Cell<'a> {
 }
 
 impl<'a> Cell<'a> {
+    /// The cell that holds a text.
+    pub fn of_text(text: &'a str) -> Self {
+        match trimmed(text) {
+            "" => Self::Missing,
+            text => Self::Text(text),
+        }
+    }
+
     /// The value as text, `None` where there is none; `scratch` is room for it.
     ///
     /// Numbers are written so that a column of whole numbers means the same categories from a CSV
@@ -78,10 +86,7 @@ impl<'a> Cells<'a> {
             array.is_valid(row).then(value)
         }
         let cell = match self {
-            Self::Text(array) => valid(array, row, || match trimmed(array.value(row)) {
-                "" => Cell::Missing,
-                text => Cell::Text(text),
-            }),
+            Self::Text(array) => valid(array, row, || Cell::of_text(array.value(row))),
             Self::Integers(array) => valid(array, row, || Cell::Integer(array.value(row))),
             Self::Numbers(array) => valid(array, row, || Cell::Number(array.value(row))),
             Self::Booleans(array) => valid(array, row, || Cell::Boolean(array.value(row))),

@@ -60,6 +60,9 @@ impl CsvChunks {
 
         let input = BufReader::with_capacity(BLOCK, Cursor::new(block).chain(text));
         let mut records = Records::new(input, delimiter);
+        if let Some(max_columns) = options.max_columns {
+            records = records.with_max_fields(max_columns);
+        }
         if !records.advance().map_err(|error| record_error(name, error))? {
             return Err(DataError::TableEmpty { table: name.to_owned() });
         }
@@ -249,7 +252,7 @@ fn record_error(name: &str, error: RecordError) -> DataError {
     match error {
         RecordError::Io(error) => read_error(name, error),
         RecordError::TooLong { line, lines } => DataError::RecordTooLong { table, line, lines },
-        RecordError::TooWide { line } => DataError::RecordTooWide { table, line },
+        RecordError::TooWide { line, limit } => DataError::RecordTooWide { table, line, limit },
         RecordError::OpenQuote { line } => DataError::OpenQuote { table, line },
     }
 }

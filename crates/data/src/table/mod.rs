@@ -157,8 +157,11 @@ pub(crate) fn no_column(table: &str, columns: &[String], name: &str) -> DataErro
 /// The candidate that a misspelt name most likely means, if any comes near.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = name.to_lowercase();
+    // Much longer ones are no misspellings, and take long to compare.
+    let longest = 4 * name.len() + 16;
     candidates
         .into_iter()
+        .filter(|candidate| candidate.len() <= longest)
         .map(|candidate| (strsim::jaro_winkler(&folded, &candidate.to_lowercase()), candidate))
         .filter(|(similarity, _)| *similarity > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))

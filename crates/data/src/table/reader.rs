@@ -18,6 +18,8 @@ pub struct ReadOptions {
     pub delimiter: Option<u8>,
     /// Whether the first line of a CSV file names the columns; `None`: found from its first lines.
     pub header: Option<bool>,
+    /// Most columns of a CSV file, from 1 to 1048576; `None`: that.
+    pub max_columns: Option<usize>,
 }
 
 /// What a table was read from.

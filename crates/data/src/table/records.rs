@@ -24,9 +24,10 @@ pub(super) enum RecordError {
         line: u64,
         lines: bool,
     },
-    /// A record has more than [`MAX_FIELDS`].
+    /// A record has more fields than the limit.
     TooWide {
         line: u64,
+        limit: usize,
     },
     /// The text ends inside quotes.
     OpenQuote {
@@ -50,6 +51,7 @@ pub(super) struct Records<R> {
     text: Vec<u8>,
     ends: Vec<usize>,
     fields: usize,
+    max_fields: usize,
 }
 
 impl<R: BufRead> Records<R> {
@@ -65,7 +67,15 @@ impl<R: BufRead> Records<R> {
             text: vec![0; 1024],
             ends: vec![0; 64],
             fields: 0,
+            max_fields: MAX_FIELDS,
         }
+    }
+
+    /// With another limit on the fields of a record, [`MAX_FIELDS`] at most.
+    pub(super) fn with_max_fields(mut self, max_fields: usize) -> Self {
+        self.max_fields = max_fields.clamp(1, MAX_FIELDS);
+        self.ends.truncate(self.max_fields);
+        self
     }
 
     /// Goes on to the next record; false at the end of the text. Blank lines are no records.
@@ -102,10 +112,13 @@ impl<R: BufRead> Records<R> {
                 }
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputFull => self.text.resize(2 * self.text.len(), 0),
-                ReadRecordResult::OutputEndsFull if self.ends.len() >= MAX_FIELDS => {
-                    return Err(RecordError::TooWide { line: self.start });
+                ReadRecordResult::OutputEndsFull if self.ends.len() >= self.max_fields => {
+                    let (line, limit) = (self.start, self.max_fields);
+                    return Err(RecordError::TooWide { line, limit });
                 }
-                ReadRecordResult::OutputEndsFull => self.ends.resize(2 * self.ends.len(), 0),
+                ReadRecordResult::OutputEndsFull => {
+                    self.ends.resize(self.max_fields.min(2 * self.ends.len()), 0);
+                }
                 ReadRecordResult::Record => {
                     if ends_in_return {
                         self.next_line += 1;
@@ -286,6 +299,6 @@ mod tests {
         };
         assert_eq!(endless("a\n\nb", b'x'), "TooLong { line: 3, lines: false }");
         assert_eq!(endless("a\n\"b\n", b'x'), "TooLong { line: 2, lines: true }");
-        assert_eq!(endless("a\nb", b','), "TooWide { line: 2 }");
+        assert_eq!(endless("a\nb", b','), "TooWide { line: 2, limit: 1048576 }");
     }
 }
