@@ -3,5 +3,6 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod models;
+mod onnx;
 mod pytorch;
 mod rust;

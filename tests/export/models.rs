@@ -7,6 +7,7 @@ use burn::tensor::TensorData;
 use burn_flex::Flex;
 use kiln::{
     classifier::{Classifier, FORMAT_VERSION, Manifest, task_of},
+    data::Rows,
     model::{Activation, Mlp, MlpConfig, Normalization},
 };
 use serde_json::{Value, json};
@@ -113,13 +114,13 @@ pub(crate) fn classifier(
 }
 
 /// Rows of its columns: usual, far out, missing, unseen.
-pub(crate) fn rows() -> RecordBatch {
+pub(crate) fn drawn_rows() -> Rows {
     let texts =
         |texts: &[Option<&str>]| std::sync::Arc::new(StringArray::from(texts.to_vec())) as _;
     let numbers =
         |numbers: &[Option<f64>]| std::sync::Arc::new(Float64Array::from(numbers.to_vec())) as _;
     let mass = [Some(2.0), Some(-3.25), Some(1e12), Some(-1e300), None, Some(-999.0), Some(4.5)];
-    RecordBatch::try_from_iter_with_nullable([
+    let batch = RecordBatch::try_from_iter_with_nullable([
         ("mass (g)", numbers(&mass), true),
         (
             "type",
@@ -159,15 +160,15 @@ pub(crate) fn rows() -> RecordBatch {
             true,
         ),
     ])
-    .unwrap()
+    .unwrap();
+    Rows { batch, first_row: 0, lines: Vec::new(), problems: Vec::new() }
 }
 
 /// The rows as the preprocessor reads them.
 pub(crate) fn preprocessed(classifier: &Classifier<Flex>) -> Vec<f32> {
-    let batch = rows();
-    let schema = batch.schema();
+    let rows = drawn_rows();
+    let schema = rows.batch.schema();
     let columns: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
-    let rows = kiln::data::Rows { batch, first_row: 0, lines: Vec::new(), problems: Vec::new() };
     let binding = classifier.bind("rows", &columns).unwrap();
     let transformed = classifier.manifest().preprocessor.transform(&binding, &rows);
     assert_eq!(transformed.problems, []);

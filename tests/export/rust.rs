@@ -18,7 +18,7 @@ use kiln::{
 };
 
 use crate::common::{Folder, good};
-use crate::models::{ACTIVATIONS, NORMALIZATIONS, classifier, rows, targets};
+use crate::models::{ACTIVATIONS, NORMALIZATIONS, classifier, drawn_rows, targets};
 
 const BAR: f32 = 1e-5;
 
@@ -191,10 +191,6 @@ fn lines(model: usize, source: &RustSource, rows: &Rows) -> String {
     text
 }
 
-fn drawn_rows() -> Vec<Rows> {
-    vec![Rows { batch: rows(), first_row: 0, lines: Vec::new(), problems: Vec::new() }]
-}
-
 #[test]
 fn every_kind_of_network_says_what_kiln_says() {
     let mut cases = Vec::new();
@@ -205,7 +201,7 @@ fn every_kind_of_network_says_what_kiln_says() {
             let classifier = classifier(activation, normalization, target, (i + j) % 2 == 0);
             let name =
                 format!("{activation:?}, {normalization:?}, {:?}", classifier.manifest().task);
-            cases.push(Case { name, classifier, rows: drawn_rows() });
+            cases.push(Case { name, classifier, rows: vec![drawn_rows()] });
         }
     }
     compare(&cases);
