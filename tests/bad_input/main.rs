@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod data;
+mod export;
 mod model;
 mod output;
 mod predict;

@@ -14,7 +14,7 @@ use kiln::{
 use serde_json::{Value, json};
 use tract_onnx::prelude::*;
 
-use crate::common::Folder;
+use crate::common::{Folder, python};
 use crate::models::{ACTIVATIONS, NORMALIZATIONS, classifier, drawn_rows, targets};
 
 /// Most that a probability may differ by.
@@ -227,6 +227,40 @@ fn mnist_is_predicted_from_a_matrix_and_from_columns() {
         let onnx = Onnx::new(&classifier, inputs).unwrap();
         for rows in table.chunks() {
             assert_same(name, &onnx, &classifier, rows);
+        }
+    }
+}
+
+#[test]
+fn the_recipe_for_python_predicts_what_kiln_predicts() {
+    let docs = include_str!("../../docs/export.md");
+    let (_, recipe) = docs.split_once("### From Python\n\n```python\n").unwrap();
+    let (recipe, _) = recipe.split_once("```\n").unwrap();
+    let folder = Folder::new();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for name in ["fruit.csv", "fruit-new.csv"] {
+        fs::copy(examples.join(name), folder.path(name)).unwrap();
+    }
+    folder.succeeds("train fruit.csv --target kind -o fruit.safetensors --epochs 5 -q");
+    folder.succeeds("export fruit.safetensors --format onnx -o fruit.onnx");
+    let expected = folder.succeeds("predict fruit.safetensors fruit-new.csv");
+
+    let script = format!(
+        "import os, sys\nos.chdir(sys.stdin.read())\ntry:\n    import onnxruntime, pandas\n\
+         except ImportError as error:\n    print(f'not tested: no {{error.name}}', file=sys.stderr)\n    sys.exit(77)\n\
+         {recipe}\nfor kind, row in zip(kinds, probabilities):\n    print(kind, *row, sep=',')\n"
+    );
+    let Some(found) = python(&script, folder.path("").to_str().unwrap()) else { return };
+    let found: Vec<&str> = found.lines().collect();
+    let expected: Vec<&str> = expected.lines().skip(1).collect();
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        let (found_kind, found) = found.split_once(',').unwrap();
+        let (kind, expected) = expected.split_once(',').unwrap();
+        assert_eq!(found_kind, kind);
+        for (found, expected) in found.split(',').zip(expected.split(',')) {
+            let (found, expected): (f32, f32) = (found.parse().unwrap(), expected.parse().unwrap());
+            assert!((found - expected).abs() <= BAR, "{found}, not {expected}");
         }
     }
 }

@@ -136,7 +136,7 @@ pub(super) fn check<B: KilnBackend>(
     let predictions = classifier.predict_rows(&classifier.bind(of, &columns)?, rows);
     let expected: Vec<&[f32]> = predictions.probabilities.rows().collect();
     let usable = |row: &&[f32]| !row[0].is_nan();
-    if !expected.iter().any(|row| usable(&row)) {
+    if !expected.iter().any(usable) {
         bail!("the model can use none of the {of}, expected some to check the graph on");
     }
     let answer = match run(&onnx.encode(), &given(onnx.inputs(), rows))? {
@@ -156,7 +156,7 @@ pub(super) fn check<B: KilnBackend>(
     let (mut compared, mut largest_difference, mut decisions_differ) = (0, 0.0_f64, 0);
     let answers = answer.probabilities.iter().zip(&answer.decisions);
     for (expected, (found, decision)) in expected.iter().zip(answers) {
-        if !usable(&expected) {
+        if !usable(expected) {
             continue;
         }
         compared += 1;
