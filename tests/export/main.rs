@@ -6,3 +6,4 @@ mod models;
 mod onnx;
 mod pytorch;
 mod rust;
+mod tables;
