@@ -30,6 +30,7 @@ enum Command {
     /// List the backends compiled in and the devices they find
     Devices,
     Completions(cli::completions::Args),
+    Man(cli::man::Args),
 }
 
 fn main() -> ExitCode {
@@ -56,5 +57,6 @@ fn run(Args { command, console }: Args) -> anyhow::Result<()> {
         Command::Export(args) => cli::export::run(args, console),
         Command::Devices => cli::devices::run(console),
         Command::Completions(args) => Ok(cli::completions::run(&args)?),
+        Command::Man(args) => cli::man::run(&args),
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod devices;
 pub(crate) mod evaluate;
 pub(crate) mod export;
 pub(crate) mod inspect;
+pub(crate) mod man;
 pub(crate) mod options;
 mod output;
 mod outputs;

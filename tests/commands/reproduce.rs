@@ -100,3 +100,24 @@ fn bash_gets_its_completions() {
     let script = Folder::new().succeeds("completions bash");
     assert!(script.contains("complete -F _kiln"), "{script}");
 }
+
+#[test]
+fn every_command_has_its_manual_page() {
+    let folder = Folder::new();
+    let said = folder.succeeds("man pages/man1");
+    assert_eq!(said, "");
+    let help = folder.succeeds("--help");
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let (commands, _) = commands.split_once("\n\n").unwrap();
+    let names = commands.lines().map(|line| line.split_whitespace().next().unwrap());
+    for name in names.filter(|name| *name != "help") {
+        let page = folder.read(&format!("pages/man1/kiln-{name}.1"));
+        let title = format!("kiln\\-{}", name.replace('-', "\\-"));
+        assert!(page.contains(&title) && page.contains("\\-\\-json"), "{page}");
+    }
+    let page = folder.read("pages/man1/kiln.1");
+    assert!(page.contains("kiln\\-train(1)"), "{page}");
+    assert!(!page.contains("help(1)"), "{page}");
+    folder.write("file", "");
+    folder.fails("man file", "cannot make file: File exists (os error 17)");
+}
