@@ -16,7 +16,7 @@ fn the_model_is_described() {
     let model = model.json();
     assert_eq!(model["name"], "model");
     assert_eq!(model["task"], "binary");
-    assert_eq!(model["classes"], json!(["x", "y"]));
+    assert_eq!((&model["target"], &model["classes"]), (&json!(["class"]), &json!(["x", "y"])));
     assert_eq!(model["limits"], json!({"body_bytes": 16 << 20, "rows": 7}));
     assert_eq!(model["training"]["source"], "good.csv");
     assert_eq!(model["image"], Value::Null);
@@ -56,17 +56,26 @@ fn columns_left_out_are_described_and_need_not_be_sent() {
 #[test]
 fn a_table_of_pixels_is_an_image() {
     let folder = Folder::new();
-    let mut text: String =
-        (0..64).map(|pixel| format!("pixel{pixel},")).collect::<String>() + "class\n";
+    let names: String = (0..64).map(|pixel| format!("pixel{pixel},")).collect();
+    let mut text = format!("name,{names}class\n");
     for row in 0..40 {
-        (0..64).for_each(|pixel| text += &format!("{},", (row * 7 + pixel * 3) % 17));
+        text += &format!("image-{row},");
+        for pixel in 0..64 {
+            // One of the margin is always empty.
+            let ink = if pixel == 0 { 0 } else { (row * 7 + pixel * 3) % 17 };
+            text += &format!("{ink},");
+        }
         text += ["dark\n", "light\n"][row % 2];
     }
     folder.write("digits.csv", text);
     folder.succeeds("train digits.csv --target class -o model.safetensors --epochs 1 -q");
     let server = Server::start(&folder, "");
-    let image = json!({"width": 8, "height": 8, "maximum": 16});
-    assert_eq!(server.get("/v1/model").json()["image"], image);
+    let model = server.get("/v1/model").json();
+    assert_eq!(model["image"], json!({"width": 8, "height": 8, "maximum": 16}));
+    let columns = model["columns"].as_array().unwrap();
+    assert_eq!(columns.len(), 63);
+    assert_eq!((&columns[0]["name"], &columns[0]["pixel"]), (&json!("pixel1"), &json!(1)));
+    assert_eq!(columns[62]["pixel"], 63);
 }
 
 #[test]

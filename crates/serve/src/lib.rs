@@ -36,6 +36,7 @@ mod connections;
 mod description;
 mod error;
 mod event;
+mod image;
 mod media;
 mod metrics;
 mod model;

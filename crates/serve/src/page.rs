@@ -10,7 +10,17 @@ pub(crate) struct File {
     text: &'static str,
 }
 
-pub(crate) static FILES: [File; 4] = [
+macro_rules! script {
+    ($name:literal) => {
+        File {
+            path: concat!("/", $name),
+            content_type: "text/javascript; charset=utf-8",
+            text: include_str!(concat!("../page/", $name)),
+        }
+    };
+}
+
+pub(crate) static FILES: [File; 14] = [
     File {
         path: "/",
         content_type: "text/html; charset=utf-8",
@@ -21,16 +31,18 @@ pub(crate) static FILES: [File; 4] = [
         content_type: "text/css; charset=utf-8",
         text: include_str!("../page/page.css"),
     },
-    File {
-        path: "/page.js",
-        content_type: "text/javascript; charset=utf-8",
-        text: include_str!("../page/page.js"),
-    },
-    File {
-        path: "/drawing.js",
-        content_type: "text/javascript; charset=utf-8",
-        text: include_str!("../page/drawing.js"),
-    },
+    script!("page.js"),
+    script!("drawing.js"),
+    script!("elements.js"),
+    script!("file.js"),
+    script!("form.js"),
+    script!("pen.js"),
+    script!("pixels.js"),
+    script!("prediction.js"),
+    script!("preview.js"),
+    script!("problem.js"),
+    script!("server.js"),
+    script!("words.js"),
 ];
 
 impl File {
