@@ -53,6 +53,8 @@ pub(crate) fn classifier(
             {"categories": ["NA", "b\"}", "ö", "x"], "missing_column": true}}}),
         json!({"name": "2", "missing": [], "transform": {"one_hot":
             {"categories": ["f", "m"], "missing_column": false}}}),
+        json!({"name": "raw", "missing": [], "transform": {"numeric": {"median": 0.5,
+            "scale": {"center": 0.5, "spread": 2.0, "clip": false}, "missing_column": false}}}),
         json!({"name": "constant", "missing": [], "transform": {"numeric": {"median": 1.0,
             "scale": null, "missing_column": true}}}),
     ];
@@ -143,6 +145,11 @@ pub(crate) fn drawn_rows() -> Rows {
         (
             "2",
             texts(&[Some("f"), Some(" m "), None, Some("F"), Some("m"), Some("f"), Some("NA")]),
+            true,
+        ),
+        (
+            "raw",
+            numbers(&[Some(0.5), Some(-9.5), None, Some(8.0), Some(1.0), Some(0.0), Some(-2.0)]),
             true,
         ),
         ("constant", numbers(&[Some(1.0), None, Some(1.0), None, None, Some(3.0), None]), true),

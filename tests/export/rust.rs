@@ -258,6 +258,6 @@ fn a_network_too_large_for_source_text_is_refused() {
     let classifier = Classifier::new(manifest, &model, &device).unwrap();
     assert_eq!(
         RustSource::new(&classifier).unwrap_err().to_string(),
-        "the network has 205401 parameters, expected at most 200000 in Rust source: ONNX takes more"
+        "the network has 205801 parameters, expected at most 200000 in Rust source: ONNX takes more"
     );
 }

@@ -6,8 +6,9 @@ use crate::ClassifierError;
 
 /// The format of the files that this version writes, and the newest that it reads.
 ///
-/// Format 2 added `training.class_rows` and `training.history`, which are empty in files of format 1.
-pub const FORMAT_VERSION: u32 = 2;
+/// Format 2 added `training.class_rows` and `training.history`, which are empty in files of format 1. Format 3 added
+/// `clip` to the scale of a number, which is true where a file does not say it.
+pub const FORMAT_VERSION: u32 = 3;
 
 /// All of a classifier but the weights of its network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,9 +46,9 @@ pub struct Manifest {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Training {
-    /// The name of the training table.
+    /// The name of the training table, or of the file of weights.
     pub source: String,
-    /// Rows it was trained on.
+    /// Rows it was trained on; 0 for a network that was trained elsewhere.
     pub rows: usize,
     /// Rows held out to choose the best epoch.
     pub valid_rows: usize,
@@ -69,6 +70,13 @@ pub struct Training {
     /// One for each epoch, in order. Empty: not known.
     #[serde(default)]
     pub history: Vec<Epoch>,
+}
+
+impl Training {
+    /// Whether the weights are from elsewhere: Kiln trains on one row at least.
+    pub fn is_imported(&self) -> bool {
+        self.rows == 0
+    }
 }
 
 /// What was known at the end of an epoch.

@@ -176,17 +176,17 @@ fn headers_that_lie_are_errors() {
 #[test]
 fn a_newer_format_is_named_whatever_else_it_holds() {
     let file = edited(|_, manifest| {
-        manifest["format_version"] = json!(3);
+        manifest["format_version"] = json!(4);
         manifest["news"] = json!(true);
     });
     assert_eq!(
         message(&file),
-        "m.safetensors was written by a newer Kiln (format 3), this one reads up to 2"
+        "m.safetensors was written by a newer Kiln (format 4), this one reads up to 3"
     );
     let file = edited(|_, manifest| manifest["format_version"] = json!(0));
     assert_eq!(
         message(&file),
-        "m.safetensors: its parts do not make a classifier: format_version is 0, expected 1 to 2"
+        "m.safetensors: its parts do not make a classifier: format_version is 0, expected 1 to 3"
     );
 }
 

@@ -77,6 +77,17 @@ pub struct Embedding {
 }
 
 impl Preprocessor {
+    /// What becomes of these columns; `missing` are texts that mean a missing value in every one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Preprocessor::validate`].
+    pub fn new(missing: Vec<String>, features: Vec<Feature>) -> Result<Self, DataError> {
+        let preprocessor = Self { missing, features };
+        preprocessor.validate()?;
+        Ok(preprocessor)
+    }
+
     /// Columns of the matrix: the dense ones, then one of indices for each embedded feature.
     pub fn d_input(&self) -> usize {
         self.features.iter().map(Feature::width).sum()

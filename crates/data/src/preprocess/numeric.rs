@@ -6,8 +6,8 @@ use super::{Scaling, shown};
 use crate::number::parse_number;
 use crate::table::Cell;
 
-/// A number: one column, scaled and smoothly clipped, and perhaps one that tells whether it was
-/// missing.
+/// A number: one column, scaled and smoothly clipped unless the scale says otherwise, and perhaps one
+/// that tells whether it was missing.
 ///
 /// A missing value becomes the median of the training rows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub struct Numeric {
 }
 
 /// `clip((x - center) / spread)` with `clip(z) = z / sqrt(1 + (z / 3)²)`, which keeps small values
-/// as they are and lets no value leave [-3, 3].
+/// as they are and lets no value leave [-3, 3]; or without `clip`.
 ///
 /// From RealMLP (Holzmüller, Grinsztajn and Steinwart 2024, arXiv:2407.04491).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,15 @@ pub struct Scale {
     pub center: f64,
     /// What becomes a distance of 1, before clipping; above 0.
     pub spread: f64,
+    /// Whether values are clipped: not for a network that was trained elsewhere, on
+    /// `(x - center) / spread`.
+    #[serde(default = "clipped", skip_serializing_if = "Clone::clone")]
+    pub clip: bool,
+}
+
+/// What files say that do not say it.
+fn clipped() -> bool {
+    true
 }
 
 impl Numeric {
@@ -109,13 +118,17 @@ impl Scale {
     }
 
     fn new(center: f64, spread: f64) -> Self {
-        Self { center, spread: spread.clamp(f64::MIN_POSITIVE, f64::MAX) }
+        Self { center, spread: spread.clamp(f64::MIN_POSITIVE, f64::MAX), clip: true }
     }
 
     fn apply(&self, value: f64) -> f32 {
+        let z = (value - self.center) / self.spread;
+        if !self.clip {
+            return z.clamp(f32::MIN.into(), f32::MAX.into()) as f32;
+        }
         // Beyond 1e9 the result is 3 to the last bit of an f32, and an infinite quotient would
         // make NaN. The rest needs no f64, whose square roots are slow.
-        let z = ((value - self.center) / self.spread).clamp(-1e9, 1e9) as f32;
+        let z = z.clamp(-1e9, 1e9) as f32;
         (z / (1.0 + z * z * (1.0 / 9.0)).sqrt()).clamp(-3.0, 3.0)
     }
 }

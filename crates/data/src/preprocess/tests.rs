@@ -105,7 +105,7 @@ fn scales_equal_those_of_scikit_learn() {
             ref other => panic!("{other:?}"),
         }
     };
-    assert_eq!(scale(Scaling::Robust), Scale { center: 7.5, spread: 9.5625 });
+    assert_eq!(scale(Scaling::Robust), Scale { center: 7.5, spread: 9.5625, clip: true });
     let standard = scale(Scaling::Standard);
     assert!((standard.center - 17.732_142_86).abs() < 1e-8);
     assert!((standard.spread - 33.946_019_95).abs() < 1e-8);
@@ -535,9 +535,27 @@ fn json_holds_all_of_it() {
 }
 
 #[test]
+fn a_scale_without_clipping_only_moves_and_stretches() {
+    let scale = r#"{"center": 1.0, "spread": 0.5, "clip": false}"#;
+    let scale: Scale = serde_json::from_str(scale).expect("deserializes");
+    let numeric = Numeric { median: 1.0, scale: Some(scale), missing_column: false };
+    let written = |value| {
+        let mut out = [0.0_f32];
+        numeric.write(value, &mut out);
+        out[0]
+    };
+    assert_eq!([Some(51.0), Some(-1.0), None].map(written), [100.0, -4.0, 0.0]);
+    assert_eq!([Some(f64::MAX), Some(f64::MIN)].map(written), [f32::MAX, f32::MIN]);
+    // Files that do not say it are of scales that clip, and those do not say it.
+    let old: Scale = serde_json::from_str(r#"{"center":1.0,"spread":0.5}"#).expect("deserializes");
+    assert_eq!(old, Scale { clip: true, ..scale });
+    assert_eq!(serde_json::to_string(&old).expect("serializes"), r#"{"center":1.0,"spread":0.5}"#);
+}
+
+#[test]
 fn what_a_file_may_get_wrong_is_refused() {
     let numeric = |median, center, spread| {
-        let scale = Some(Scale { center, spread });
+        let scale = Some(Scale { center, spread, clip: true });
         Transform::Numeric(Numeric { median, scale, missing_column: false })
     };
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();

@@ -85,6 +85,21 @@ pub struct EncodedTargets {
 }
 
 impl TargetEncoder {
+    /// Targets of this form in these columns; `missing` are the texts that mean a missing target.
+    ///
+    /// # Errors
+    ///
+    /// As [`TargetEncoder::validate`].
+    pub fn new(
+        columns: Vec<String>,
+        form: TargetForm,
+        missing: Vec<String>,
+    ) -> Result<Self, DataError> {
+        let encoder = Self { columns, form, missing };
+        encoder.validate()?;
+        Ok(encoder)
+    }
+
     /// Finds the form and the classes of target columns.
     ///
     /// The classes of one column are its different values, sorted as numbers where all are numbers and

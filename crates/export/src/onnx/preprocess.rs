@@ -109,8 +109,12 @@ fn numeric_parts(
         (0..numeric.len()).filter(|i| has(numeric[*i].1)).collect()
     };
 
-    let scaled = columns(|numeric| numeric.scale.is_some());
-    if !scaled.is_empty() {
+    let clipped = columns(|numeric| numeric.scale.is_some_and(|scale| scale.clip));
+    let standardized = columns(|numeric| numeric.scale.is_some_and(|scale| !scale.clip));
+    for (scaled, clip) in [(clipped, true), (standardized, false)] {
+        if scaled.is_empty() {
+            continue;
+        }
         let all: Vec<(f64, Scale)> = scaled
             .iter()
             .filter_map(|i| numeric[*i].1.scale.map(|scale| (numeric[*i].1.median, scale)))
@@ -128,18 +132,7 @@ fn numeric_parts(
         let x = graph.node("Sub", &[&x, &centers]);
         let x = graph.node("Div", &[&x, &spreads]);
         let x = graph.node_with("Cast", &[&x], &[("to", Attribute::Int(1))]);
-        // As in `Scale`: no infinity becomes NaN, and none leaves [-3, 3] by rounding.
-        let (low, high) = (graph.scalar(-1e9), graph.scalar(1e9));
-        let x = graph.node("Clip", &[&x, &low, &high]);
-        let squares = graph.node("Mul", &[&x, &x]);
-        let ninth = graph.scalar(1.0 / 9.0);
-        let squares = graph.node("Mul", &[&squares, &ninth]);
-        let one = graph.scalar(1.0);
-        let squares = graph.node("Add", &[&squares, &one]);
-        let root = graph.node("Sqrt", &[&squares]);
-        let x = graph.node("Div", &[&x, &root]);
-        let (low, high) = (graph.scalar(-3.0), graph.scalar(3.0));
-        parts.push(graph.node("Clip", &[&x, &low, &high]));
+        parts.push(if clip { clip_smoothly(graph, &x) } else { limit(graph, &x, f32::MAX.into()) });
         order.extend(scaled.iter().map(|i| numeric[*i].2));
     }
     let told = columns(|numeric| numeric.missing_column);
@@ -150,6 +143,24 @@ fn numeric_parts(
         let place = |i: &usize| numeric[*i].2 + usize::from(numeric[*i].1.scale.is_some());
         order.extend(told.iter().map(place));
     }
+}
+
+/// As in `Scale`: no infinity becomes NaN, and none leaves [-3, 3] by rounding.
+fn clip_smoothly(graph: &mut Builder, x: &str) -> Value {
+    let x = limit(graph, x, 1e9);
+    let squares = graph.node("Mul", &[&x, &x]);
+    let ninth = graph.scalar(1.0 / 9.0);
+    let squares = graph.node("Mul", &[&squares, &ninth]);
+    let one = graph.scalar(1.0);
+    let squares = graph.node("Add", &[&squares, &one]);
+    let root = graph.node("Sqrt", &[&squares]);
+    let x = graph.node("Div", &[&x, &root]);
+    limit(graph, &x, 3.0)
+}
+
+fn limit(graph: &mut Builder, x: &str, limit: f64) -> Value {
+    let (low, high) = (graph.scalar(-limit), graph.scalar(limit));
+    graph.node("Clip", &[x, &low, &high])
 }
 
 /// Numbers that mean a missing value, like -999: rows of one for each feature, NaN where it has fewer.

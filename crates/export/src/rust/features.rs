@@ -74,9 +74,14 @@ pub(super) fn statements(
 fn number(numeric: &Numeric, at: usize, statements: &mut Vec<String>, uses: &mut Uses) {
     if let Some(scale) = &numeric.scale {
         let (median, center, spread) = (numeric.median, scale.center, scale.spread);
-        uses.clip = true;
+        let function = match scale.clip {
+            true => "scaled",
+            false => "standardized",
+        };
+        uses.clip |= scale.clip;
+        uses.standardize |= !scale.clip;
         statements.push(format!(
-            "x[{at}] = scaled(value.unwrap_or({median:?}), {center:?}, {spread:?});"
+            "x[{at}] = {function}(value.unwrap_or({median:?}), {center:?}, {spread:?});"
         ));
     }
     if numeric.missing_column {

@@ -174,6 +174,7 @@ fn has_text(fields: &[Field]) -> bool {
 struct Uses {
     number: bool,
     clip: bool,
+    standardize: bool,
     category: bool,
     sqrt: bool,
     polynomial: bool,
