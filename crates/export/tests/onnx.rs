@@ -164,6 +164,7 @@ fn a_column_named_like_an_output_has_an_input_of_another_name() {
             ("input input labels", "labels"),
             ("input labels", "input labels"),
             ("input ", ""),
+            ("raw", "raw"),
             ("constant", "constant"),
         ]
     );
