@@ -31,8 +31,8 @@ pub(crate) fn real_tables() -> Vec<RealTable> {
         let header = table["header"] == true;
         let target = match &table["target"] {
             Value::Number(index) if header => {
-                let names = lines[0].split(table["delimiter"].as_str().unwrap());
-                let name = names.skip(index.as_u64().unwrap() as usize).next().unwrap();
+                let mut names = lines[0].split(table["delimiter"].as_str().unwrap());
+                let name = names.nth(index.as_u64().unwrap() as usize).unwrap();
                 name.trim_matches('"').to_owned()
             }
             Value::Number(index) => match index.as_i64().unwrap() {
