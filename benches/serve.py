@@ -11,6 +11,7 @@ needs `wrk` and the packages of benches/serve-requirements.txt in the Python tha
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import random
@@ -40,6 +41,8 @@ def main():
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes of Python")
     args = parser.parse_args()
+    if args.only != "kiln":
+        require_packages()
     print(f"{os.cpu_count()} cores, {args.connections} connections, {args.seconds} s each")
     with tempfile.TemporaryDirectory() as scratch:
         scratch = Path(scratch)
@@ -55,6 +58,13 @@ def main():
     if len(sides) == 2:
         agree(answers)
     report(measured)
+
+
+def require_packages():
+    requirements = HERE / "serve-requirements.txt"
+    for package in re.findall(r"^[\w-]+", requirements.read_text(), re.MULTILINE):
+        if importlib.util.find_spec(package) is None:
+            sys.exit(f"{package} is missing: {sys.executable} -m pip install -r {requirements}")
 
 
 def prepare(kiln, scratch):

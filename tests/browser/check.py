@@ -8,19 +8,10 @@ Chromium or a package of requirements.txt.
 """
 
 import argparse
-import shutil
 import sys
-from importlib import resources
 from pathlib import Path
 
-SKIPPED = 77
-
-try:
-    import axe_playwright_python
-    from playwright.sync_api import Browser, sync_playwright
-except ImportError as error:
-    print(f"skipped: {sys.executable} has no {error.name}", file=sys.stderr)
-    sys.exit(SKIPPED)
+import chromium
 
 # Name, width and height in CSS pixels, colour scheme, media.
 VIEWS = [
@@ -32,32 +23,8 @@ VIEWS = [
     ("print", 688, 1017, "light", "print"),
 ]
 
-CHROMIUM_ARGS = [
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
-AXE = """async () => {
-    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22a', 'wcag22aa'];
-    const found = await axe.run({ runOnly: tags, preload: false, resultTypes: ['violations'] });
-    return {
-        passes: found.passes.length,
-        problems: found.violations.map(violation => {
-            const nodes = violation.nodes;
-            const more = nodes.length > 1 ? ` and ${nodes.length - 1} more` : '';
-            const why = nodes[0].failureSummary.split('\\n').slice(1).map(line => line.trim());
-            const where = `${nodes[0].target.join(' ')}${more}`;
-            return `axe ${violation.id}: ${violation.help}: ${where}: ${why.join('; ')}`;
-        }),
-    };
-}"""
-
-
-def problems_of(browser: Browser, axe: str, path: Path, view: tuple, screenshot: Path):
+def problems_of(browser, path: Path, view: tuple, screenshot: Path):
     """What is wrong with one page in one view, and how many charts, links and axe rules it has."""
     name, width, height, scheme, media = view
     url = path.resolve().as_uri()
@@ -69,20 +36,8 @@ def problems_of(browser: Browser, axe: str, path: Path, view: tuple, screenshot:
         is_mobile=name.startswith("phone"),
     )
     say = problems.append
-    context.on("console", lambda message: say(f"console {message.type}: {message.text}"))
-    context.on("weberror", lambda error: say(f"page error: {error.error.message}"))
-
-    def is_foreign(asked: str) -> bool:
-        return asked != url and not asked.startswith("data:")
-
-    # Seen, and stopped.
-    context.route(is_foreign, lambda route: route.abort())
-    context.on(
-        "request",
-        lambda request: is_foreign(request.url) and say(f"network request: {request.url}"),
-    )
+    chromium.listen(context, say, lambda asked: asked == url or asked.startswith("data:"))
     page = context.new_page()
-    page.on("websocket", lambda socket: say(f"network request: {socket.url}"))
     page.emulate_media(media=media, color_scheme=scheme)
     page.goto(url)
     page.screenshot(path=screenshot, full_page=True, animations="disabled")
@@ -90,20 +45,19 @@ def problems_of(browser: Browser, axe: str, path: Path, view: tuple, screenshot:
     found = page.evaluate(script, [width, media == "print"])
     problems += found["problems"]
     if media == "screen":
-        page.evaluate(axe)
-        result = page.evaluate(AXE)
+        result = chromium.axe(page)
         problems += result["problems"]
         found["rules"] = result["passes"]
     context.close()
     return problems, found
 
 
-def check(browser: Browser, axe: str, path: Path, screenshots: Path) -> int:
+def check(browser, path: Path, screenshots: Path) -> int:
     """Prints what is wrong with a page in all views; the number of problems."""
     views_of = {}
     for view in VIEWS:
         screenshot = screenshots / f"{path.stem}-{view[0]}.png"
-        problems, found = problems_of(browser, axe, path, view, screenshot)
+        problems, found = problems_of(browser, path, view, screenshot)
         if view[0] == "desktop-light":
             counts = found
         for problem in dict.fromkeys(problems):
@@ -126,19 +80,9 @@ def main() -> int:
     args = parser.parse_args()
     if len({page.stem for page in args.pages}) < len(args.pages):
         parser.error("two pages have the same name: their screenshots would too")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        print("skipped: no program chromium", file=sys.stderr)
-        return SKIPPED
     args.screenshots.mkdir(parents=True, exist_ok=True)
-    axe = resources.files(axe_playwright_python).joinpath("axe.min.js").read_text()
-    with sync_playwright() as playwright:
-        # Playwright gives it an empty profile of its own.
-        browser = playwright.chromium.launch(
-            executable_path=chromium, chromium_sandbox=False, args=CHROMIUM_ARGS
-        )
-        problems = sum(check(browser, axe, page, args.screenshots) for page in args.pages)
-        browser.close()
+    with chromium.browser() as browser:
+        problems = sum(check(browser, page, args.screenshots) for page in args.pages)
     return 1 if problems else 0
 
 

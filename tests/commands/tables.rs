@@ -1,22 +1,15 @@
 //! Train, evaluate, predict and cross-validate on tables of the world.
 
-use std::{env, fs, io::Write, path::PathBuf};
+use std::{fs, io::Write};
 
 use kiln::data::{Cell, Cells, ReadOptions, Table};
 use serde_json::Value;
 
-use crate::common::Folder;
+use crate::common::{Folder, shared};
 
 /// A folder with one of the tables of `KILN_TABULAR_DIR` in it.
 fn with_table(name: &str) -> Option<Folder> {
-    let path = env::var_os("KILN_TABULAR_DIR").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/tabular"),
-        PathBuf::from,
-    );
-    let Ok(content) = fs::read(path.join(name)) else {
-        eprintln!("not tested: {} is not there (see KILN_TABULAR_DIR)", path.join(name).display());
-        return None;
-    };
+    let content = fs::read(shared("KILN_TABULAR_DIR", "tabular")?.join(name)).expect("a table");
     let folder = Folder::new();
     folder.write(name, content);
     Some(folder)

@@ -110,6 +110,19 @@ impl Folder {
     }
 }
 
+/// A folder of real data: the one that the variable names, or else the one beside the checkout. `None`, with a
+/// notice, if it is not there.
+#[allow(dead_code, reason = "not every test with this module needs it")]
+pub(crate) fn shared(variable: &str, name: &str) -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
+    let folder = env::var_os(variable).map_or(beside, PathBuf::from);
+    if !folder.is_dir() {
+        eprintln!("skipped: {} is not there (see {variable})", folder.display());
+        return None;
+    }
+    Some(folder)
+}
+
 /// Runs a Python script with this on its standard input; what it prints. `None`, with a notice, if it lacks
 /// something, which it says by the exit code 77. The interpreter is `python3`, or what `KILN_PYTHON` names.
 #[allow(dead_code, reason = "not every test with this module needs it")]

@@ -1,7 +1,7 @@
 //! What is predicted: the same as by `kiln predict`, bit for bit.
 
 use std::{
-    env, fs,
+    fs,
     io::Cursor,
     path::{Path, PathBuf},
     sync::Arc,
@@ -12,20 +12,14 @@ use arrow_array::{ArrayRef, RecordBatch, StringArray, cast::AsArray, types::Floa
 use kiln::data::{ReadOptions, Table};
 use serde_json::{Value, json};
 
-use crate::common::Folder;
+use crate::common::{Folder, shared};
 use crate::server::{Server, predict};
 
 const ARROW: &str = "application/vnd.apache.arrow.stream";
 
 fn tables() -> Option<(PathBuf, Vec<Value>)> {
-    let folder = env::var_os("KILN_TABULAR_DIR").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/tabular"),
-        PathBuf::from,
-    );
-    let Ok(index) = fs::read_to_string(folder.join("index.json")) else {
-        eprintln!("not tested: no tables in {} (see KILN_TABULAR_DIR)", folder.display());
-        return None;
-    };
+    let folder = shared("KILN_TABULAR_DIR", "tabular")?;
+    let index = fs::read_to_string(folder.join("index.json")).expect("an index");
     let index: Vec<Value> = serde_json::from_str(&index).expect("an index");
     Some((folder, index))
 }

@@ -8,4 +8,5 @@ mod hostile_arrow;
 mod hostile_connections;
 mod interface;
 mod lifecycle;
+mod page;
 mod server;
