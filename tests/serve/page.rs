@@ -78,7 +78,7 @@ fn names_that_are_html_are_shown_as_they_are() {
     let labels: Vec<String> = (0..12).map(|label| format!("<i>{label}</i>")).collect();
     let mut text = format!("<script>alert(1)</script>,<b>kind</b>,{}\n", labels.join(","));
     for row in 0..60 {
-        text += &format!("{},{}", row * 37 % 60, ["<b>x</b>", "y & z"][row % 2]);
+        text += &format!("{}.5,{}", row * 37 % 60, ["<b>x</b>", "y & z"][row % 2]);
         for label in 0..12 {
             text += if row * (label + 3) % 7 < 3 { ",1" } else { ",0" };
         }
