@@ -24,7 +24,7 @@ NUMBERS = {"Age": "34.5", "Fare": "26.55", "SibSp": "1", "Parch": "0", "Pclass":
 def form(server, process, table):
     """The form and files of the titanic model, whose server takes 100,000 bytes; it is stopped at the end."""
     header, *lines = Path(table).read_text().splitlines(keepends=True)
-    with opened(server) as (page, problems):
+    with opened(server) as page:
         no_fault(page)
         fields = [column for column in page.model["columns"] if column["used"]]
         page.locator("#field-0").focus()
@@ -76,7 +76,7 @@ def form(server, process, table):
         expect(page.locator("#preview-caption")).to_contain_text("The first 20 of 25 rows")
         expect(page.locator("#preview-caption")).to_contain_text("25 more columns")
 
-        with refused(problems):
+        with refused(page):
             bad = header + lines[0].replace(",22,", ",young,")
             drop(page, "bad.csv", bad)
             expect(page.locator("#file-problem")).to_contain_text("young")
@@ -90,7 +90,7 @@ def form(server, process, table):
         drop(page, "people.csv", small)
         expect(page.locator("#file-problem")).to_be_empty()
 
-        with refused(problems):
+        with refused(page):
             os.kill(process, signal.SIGTERM)
             gone(server)
             drop(page, "people.csv", small)
@@ -103,7 +103,7 @@ def form(server, process, table):
 
 def token(server, right):
     """A server that wants a token."""
-    with opened(server, model=False) as (page, problems), refused(problems):
+    with opened(server, model=False) as page, refused(page):
         field = page.get_by_label("Bearer token")
         expect(field).to_be_focused()
         no_fault(page)
@@ -125,7 +125,7 @@ def token(server, right):
 
 def drawing(server, digits):
     """Drawings of some digits, which a model of images knows."""
-    with opened(server) as (page, _):
+    with opened(server) as page:
         no_fault(page)
         canvas = page.locator("#canvas")
         empty = "Draw something: its class will stand here."
@@ -169,7 +169,7 @@ def drawing(server, digits):
 
 def names(server):
     """Names that are HTML, and more labels than fit."""
-    with opened(server) as (page, _):
+    with opened(server) as page:
         columns = [column["name"] for column in page.model["columns"]]
         assert any("<script>" in name for name in columns), columns
         assert any("<" in name for name in page.model["classes"]), page.model["classes"]
@@ -181,7 +181,8 @@ def names(server):
         previews(page, ask(server, header.getvalue(), "text/csv", "?keep=all"))
         assert page.locator("main b, main i, main script").count() == 0
         no_fault(page)
-        # Were HTML ever taken for such, its scripts would not run.
+        assert not page.problems, page.problems
+        # Were HTML ever taken for such, its scripts would not run. Chromium says so on the console.
         blocked = page.evaluate(
             """() => new Promise(resolve => {
                 addEventListener('securitypolicyviolation', event => resolve(event.effectiveDirective));
@@ -211,8 +212,8 @@ def opened(server, model=True):
     """The page, and what it did that it should not have: nothing, in the end."""
     with chromium.browser() as browser:
         context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
-        problems = []
         own = (server, "data:", "blob:")
+        problems = []
         chromium.listen(context, problems.append, lambda asked: asked.startswith(own))
         page = context.new_page()
         page.problems = problems
@@ -222,19 +223,19 @@ def opened(server, model=True):
             with urllib.request.urlopen(f"{server}/v1/model") as answer:
                 page.model = json.load(answer)
             expect(page).to_have_title(f"{page.model['name']} · Kiln")
-        yield page, problems
+        yield page
         context.close()
         assert not problems, problems
 
 
 @contextmanager
-def refused(problems):
+def refused(page):
     """Chromium puts answers that are errors on the console."""
-    before = list(problems)
+    before = len(page.problems)
     yield
-    problems[:] = before + [
+    page.problems[before:] = [
         problem
-        for problem in problems[len(before) :]
+        for problem in page.problems[before:]
         if not problem.startswith("console error: Failed to load resource")
     ]
 
