@@ -54,6 +54,7 @@ mod tensorboard;
 pub use kiln_classifier as classifier;
 pub use kiln_data as data;
 pub use kiln_export as export;
+pub use kiln_import as import;
 pub use kiln_kernels as kernels;
 pub use kiln_model as model;
 pub use kiln_report as report;

@@ -27,6 +27,7 @@ enum Command {
     CrossValidate(Box<cli::cross_validate::Args>),
     Inspect(cli::inspect::Args),
     Export(cli::export::Args),
+    Import(cli::import::Args),
     /// List the backends compiled in and the devices they find
     Devices,
     Completions(cli::completions::Args),
@@ -55,6 +56,7 @@ fn run(Args { command, console }: Args) -> anyhow::Result<()> {
         Command::CrossValidate(args) => cli::cross_validate::run(*args, console),
         Command::Inspect(args) => cli::inspect::run(args, console),
         Command::Export(args) => cli::export::run(args, console),
+        Command::Import(args) => cli::import::run(args, console),
         Command::Devices => cli::devices::run(console),
         Command::Completions(args) => Ok(cli::completions::run(&args)?),
         Command::Man(args) => cli::man::run(&args),

@@ -6,7 +6,7 @@ use std::{
 
 use kiln::{
     backend::{self, BackendName, Job, TrainBackend},
-    classifier::{Classifier, ClassifierError, Manifest},
+    classifier::{Classifier, ClassifierError, Manifest, Training},
     data::{
         ColumnKind, ColumnProfile, ColumnSchema, Profiler, Schema, SchemaOptions, TableReader,
         Transform, Trap, infer_schema,
@@ -182,18 +182,7 @@ fn model_text(path: &Path, manifest: &Manifest) -> String {
     }
     text += &aligned(&lines);
     text += &format!("\nnetwork ({}):\n{}\n", manifest.network.activation.name(), manifest.network);
-    text += &format!(
-        "\ntrained on {} rows of {} ({} more for validation), seed {}, backend {}\n\
-         {} epochs, weights of epoch {} ({})\n",
-        training.rows,
-        training.source,
-        training.valid_rows,
-        training.seed,
-        training.backend,
-        training.epochs,
-        training.kept_epoch,
-        training.stop_reason
-    );
+    text += &trained(training);
     if let Some(metrics) = manifest.metrics.as_object() {
         text += "\nmetrics on the validation rows:\n";
         for (name, value) in metrics {
@@ -205,12 +194,35 @@ fn model_text(path: &Path, manifest: &Manifest) -> String {
     text
 }
 
+fn trained(training: &Training) -> String {
+    if training.is_imported() {
+        return format!("\nimported from {}\n", training.source);
+    }
+    format!(
+        "\ntrained on {} rows of {} ({} more for validation), seed {}, backend {}\n\
+         {} epochs, weights of epoch {} ({})\n",
+        training.rows,
+        training.source,
+        training.valid_rows,
+        training.seed,
+        training.backend,
+        training.epochs,
+        training.kept_epoch,
+        training.stop_reason
+    )
+}
+
 fn describe_transform(transform: &Transform) -> String {
     let missing = |column: bool| if column { ", and whether it is missing" } else { "" };
     match transform {
         Transform::Numeric(numeric) => {
             let scale = numeric.scale.map_or("constant".to_owned(), |scale| {
-                format!("(x - {:.6}) / {:.6}, smoothly clipped", scale.center, scale.spread)
+                format!(
+                    "(x - {:.6}) / {:.6}{}",
+                    scale.center,
+                    scale.spread,
+                    if scale.clip { ", smoothly clipped" } else { "" }
+                )
             });
             let median = numeric.median;
             let also = missing(numeric.missing_column);

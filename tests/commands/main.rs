@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod import;
 mod inspect;
 mod numbers;
 mod report;

@@ -22,7 +22,9 @@ function introduce({ name, task, target, classes, columns, image, training, kiln
     const used = columns.filter(column => column.used).length;
     const from = image ? `${image.width} × ${image.height} pixels` : count(used, 'column');
     const source = training.source ? ` of ${training.source}` : '';
-    $('training').textContent = `From ${from}, trained on ${count(training.rows, 'row')}${source}`;
+    // Of no rows: weights from elsewhere.
+    const origin = training.rows ? `trained on ${count(training.rows, 'row')}${source}` : `imported${source && ` from ${training.source}`}`;
+    $('training').textContent = `From ${from}, ${origin}`;
     $('version').textContent = `Kiln ${kiln_version}`;
 }
 

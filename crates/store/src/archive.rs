@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek};
 use std::path::Path;
 
 use burn::tensor::{DType, TensorData};
+use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -112,6 +113,31 @@ pub fn encode_plain(
     file(metadata, &views(tensors, &bytes_of(tensors)))
 }
 
+/// The content of a safetensors file of another program.
+#[derive(Debug)]
+pub struct Plain {
+    /// Its metadata.
+    pub metadata: BTreeMap<String, String>,
+    /// By name: numbers of floating point as `f32`, of `f64` rounded, and whole numbers as `i64`.
+    pub tensors: BTreeMap<String, TensorData>,
+}
+
+/// Reads a safetensors file of any program, with the safety of [`decode`] but without a checksum.
+///
+/// # Errors
+///
+/// [`StoreError::Kind`].
+pub fn decode_plain(bytes: &[u8]) -> Result<Plain, StoreError> {
+    check_start(&bytes[..bytes.len().min(9)], bytes.len() as u64)?;
+    let unreadable =
+        |error: safetensors::SafeTensorError| kind(format!("{error}, or the file is cut off"));
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(unreadable)?;
+    let file = SafeTensors::deserialize(bytes).map_err(unreadable)?;
+    let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
+    let tensors = file.iter().map(|(name, view)| Ok((name.to_owned(), plain(name, &view)?)));
+    Ok(Plain { metadata, tensors: tensors.collect::<Result<_, _>>()? })
+}
+
 /// Not by the safetensors crate, which writes the metadata in the order of a `HashMap`.
 fn file(metadata: &BTreeMap<&str, &str>, views: &BTreeMap<&str, TensorView<'_>>) -> Vec<u8> {
     // The widest numbers first: readers take them where they lie, if they are aligned.
@@ -191,6 +217,38 @@ fn data(name: &str, view: &TensorView<'_>) -> Result<TensorData, StoreError> {
             return Err(kind(problem));
         }
     })
+}
+
+fn plain(name: &str, view: &TensorView<'_>) -> Result<TensorData, StoreError> {
+    fn floats<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Option<Vec<f32>> {
+        Some(bytes.as_chunks().0.iter().map(|bytes| value(*bytes)).collect())
+    }
+    let (bytes, shape) = (view.data(), view.shape().to_vec());
+    let floats = match view.dtype() {
+        Dtype::F16 => floats(bytes, |bytes| f16::from_le_bytes(bytes).to_f32()),
+        Dtype::BF16 => floats(bytes, |bytes| bf16::from_le_bytes(bytes).to_f32()),
+        Dtype::F32 => floats(bytes, f32::from_le_bytes),
+        Dtype::F64 => floats(bytes, |bytes| f64::from_le_bytes(bytes) as f32),
+        _ => None,
+    };
+    if let Some(floats) = floats {
+        return Ok(TensorData::new(floats, shape));
+    }
+    let integers: Vec<i64> = match view.dtype() {
+        Dtype::I64 => bytes.as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect(),
+        Dtype::I32 => {
+            bytes.as_chunks().0.iter().map(|bytes| i32::from_le_bytes(*bytes).into()).collect()
+        }
+        Dtype::U32 => {
+            bytes.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes).into()).collect()
+        }
+        Dtype::U8 => bytes.iter().map(|byte| (*byte).into()).collect(),
+        found => {
+            let expected = "F16, BF16, F32, F64, I32, I64, U8 or U32";
+            return Err(kind(format!("tensor `{name}` holds {found}, expected {expected}")));
+        }
+    };
+    Ok(TensorData::new(integers, shape))
 }
 
 /// The header of a safetensors file.
