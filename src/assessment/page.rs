@@ -43,11 +43,20 @@ impl About {
             Task::Multiclass { num_classes } => format!("{num_classes} classes"),
             Task::MultiLabel { num_labels } => format!("{num_labels} labels"),
         };
+        let imported = training.is_imported();
+        let trained = match imported {
+            true => format!("other software, imported from {}", training.source),
+            false => format!("{} rows of {}", training.rows, training.source),
+        };
+        let made_by = match imported {
+            true => manifest.kiln_version.clone(),
+            false => format!("{}, {}", manifest.kiln_version, training.backend),
+        };
         let facts = [
             ("target", format!("{} ({task})", manifest.target.columns().join(", "))),
             ("columns", manifest.preprocessor.features().len().to_string()),
             ("network", format!("{layers}; {} parameters", network.num_parameters())),
-            ("trained on", format!("{} rows of {}", training.rows, training.source)),
+            (if imported { "trained by" } else { "trained on" }, trained),
             ("validation rows", training.valid_rows.to_string()),
             (
                 "epochs",
@@ -59,11 +68,13 @@ impl About {
             ("temperature", format!("{:.4}", manifest.temperature)),
             ("threshold", format!("{:.4}", manifest.threshold)),
             ("seed", training.seed.to_string()),
-            ("Kiln", format!("{}, {}", manifest.kiln_version, training.backend)),
+            ("Kiln", made_by),
         ];
-        // Several classes have no threshold.
-        let applies = |(name, _): &(&str, String)| {
-            *name != "threshold" || !matches!(manifest.task, Task::Multiclass { .. })
+        let applies = |(name, _): &(&str, String)| match *name {
+            // Several classes have none.
+            "threshold" => !matches!(manifest.task, Task::Multiclass { .. }),
+            "validation rows" | "epochs" | "seed" => !imported,
+            _ => true,
         };
         Self {
             facts: facts.into_iter().filter(applies).map(|(n, v)| (n.to_owned(), v)).collect(),

@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::Read,
     path::{Path, PathBuf},
@@ -12,7 +13,7 @@ use kiln::{
         ColumnKind, ColumnSchema, Feature, Numeric, Preprocessor, Scale, Schema, TargetEncoder,
         TargetForm, Transform,
     },
-    import::Layers,
+    import::{Layers, read_torch},
     model::{Activation, LossConfig, MlpConfig, Task},
     store::{Plain, decode_plain, read},
 };
@@ -22,12 +23,12 @@ use super::{console::Console, options::UsageError, output::refuse_overwriting};
 
 /// Make a model file of weights from elsewhere
 ///
-/// The weights are those of a multilayer perceptron as PyTorch or Keras name them, in a safetensors file. What
-/// weights do not tell is said by flags, or taken from another model (`--like`), or found in the file: one that
+/// The weights are those of a multilayer perceptron as PyTorch or Keras name them, in a safetensors file or one
+/// that `torch.save(model.state_dict(), FILE)` wrote. What weights do not tell is said by flags, or taken from another model (`--like`), or found in the file: one that
 /// `kiln export --format pytorch` wrote has it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A safetensors file of weights
+    /// A file of weights: safetensors, or PyTorch's own (.pt)
     weights: PathBuf,
     /// The model file to write
     #[arg(short, long, value_name = "FILE")]
@@ -93,14 +94,7 @@ impl Job for Import {
         refuse_overwriting(&args.output, std::iter::once(&args.weights).chain(&args.like))?;
         let name = args.weights.display().to_string();
         let unusable = || format!("{name} cannot be imported");
-        if is_archive(&args.weights) {
-            bail!(
-                "{name} is an archive, as torch.save and Keras write them, expected a safetensors file: \
-                 `safetensors.torch.save_file(model.state_dict(), FILE)` writes one"
-            );
-        }
-        let bytes = read(&args.weights).with_context(unusable)?;
-        let Plain { metadata, tensors } = decode_plain(&bytes).with_context(unusable)?;
+        let Plain { metadata, tensors } = read_weights(&args.weights).with_context(unusable)?;
         let layers = Layers::recognise(tensors, args.layers.as_deref(), args.epsilon)
             .with_context(unusable)?;
         let mut manifest = match (&args.like, metadata.get("kiln")) {
@@ -135,11 +129,16 @@ impl Job for Import {
     }
 }
 
-/// ZIP: `.pt`, `.pth`, `.keras`, `.npz`. Nothing of it is read, for what is pickled in it can be any program.
-fn is_archive(path: &Path) -> bool {
+/// The tensors of a safetensors file, or of one that `torch.save` wrote.
+fn read_weights(path: &Path) -> anyhow::Result<Plain> {
     let mut start = [0; 4];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
-    read.is_ok() && start == *b"PK\x03\x04"
+    if path.is_file() {
+        let mut file = File::open(path)?;
+        if file.read_exact(&mut start).is_ok() && start == *b"PK\x03\x04" {
+            return Ok(Plain { metadata: BTreeMap::new(), tensors: read_torch(file)? });
+        }
+    }
+    Ok(decode_plain(&read(path)?)?)
 }
 
 #[derive(Serialize)]

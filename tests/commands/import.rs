@@ -1,6 +1,6 @@
 //! Weights that come back, and weights from elsewhere.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs, path::Path};
 
 use burn::tensor::TensorData;
 use kiln::store::encode_plain;
@@ -79,10 +79,34 @@ fn flags_say_what_weights_do_not() {
     }
     // Measured, and served elsewhere, as any other.
     folder.write("known.csv", "a,b,bought\n3,-5,yes\n-9,1,no\n");
-    folder.succeeds("evaluate model.safetensors known.csv");
+    folder.succeeds("evaluate model.safetensors known.csv --report report.html");
+    let report = fs::read_to_string(folder.path("report.html")).unwrap();
+    assert!(report.contains("other software, imported from line.safetensors"), "{report}");
+    assert!(!report.contains("0 rows of"), "{report}");
     folder.succeeds("export model.safetensors --format rust -o model.rs");
     let inspected = folder.succeeds("inspect model.safetensors");
     assert!(inspected.contains("(x - 3.000000) / 4.000000; missing is 3"), "{inspected}");
+}
+
+/// Two weights and a bias that PyTorch saved, as `nn.Linear(2, 1)` draws them.
+#[test]
+fn a_file_of_pytorch_is_imported() {
+    let folder = Folder::new();
+    let saved = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/import/tests/torch");
+    fs::copy(saved.join("parameters.pt"), folder.path("line.pt")).unwrap();
+    folder.succeeds("import line.pt -o model.safetensors --classes no,yes");
+    let [a, b, bias] = [-0.127165630, -0.562451362, -0.587798058];
+    let answer = predictions(&folder, "model.safetensors", "column_1,column_2\n0,0\n2,0\n0,-3\n");
+    for (line, logit) in answer.lines().skip(1).zip([bias, 2.0 * a + bias, -3.0 * b + bias]) {
+        let probability: f64 = line.split(',').nth(2).unwrap().parse().unwrap();
+        assert!((probability - 1.0 / (1.0 + (-logit).exp())).abs() < 1e-6, "{answer}");
+    }
+    fs::copy(saved.join("checkpoint.pt"), folder.path("checkpoint.pt")).unwrap();
+    folder.fails(
+        "import checkpoint.pt -o m.safetensors --classes no,yes",
+        "checkpoint.pt cannot be imported: the entry `epoch` is no tensor, expected a dictionary of tensors: \
+         `torch.save(model.state_dict(), FILE)` writes one",
+    );
 }
 
 #[test]
@@ -145,8 +169,7 @@ fn what_is_missing_or_wrong_is_said() {
     folder.write("model.pt", "PK\x03\x04\0\0");
     folder.fails(
         "import model.pt -o m.safetensors --classes a,b",
-        "model.pt is an archive, as torch.save and Keras write them, expected a safetensors file: \
-         `safetensors.torch.save_file(model.state_dict(), FILE)` writes one",
+        "model.pt cannot be imported: invalid Zip archive",
     );
     write(&folder, "nan.safetensors", &[("0.weight", [[f32::NAN]].into())]);
     folder.fails(
@@ -168,7 +191,7 @@ fn what_is_missing_or_wrong_is_said() {
     );
     // A file cut off anywhere.
     folder.succeeds("export model.safetensors --format pytorch -o torch.safetensors");
-    let whole = std::fs::read(folder.path("torch.safetensors")).unwrap();
+    let whole = fs::read(folder.path("torch.safetensors")).unwrap();
     for end in (0..whole.len()).step_by(whole.len() / 20) {
         folder.write("cut.safetensors", &whole[..end]);
         let run = folder.run("import cut.safetensors -o m.safetensors");

@@ -71,4 +71,11 @@ pub enum ImportError {
         /// What could be there.
         expected: String,
     },
+
+    /// A file of PyTorch cannot be read.
+    #[error("{problem}")]
+    Torch {
+        /// What was found, and what was expected.
+        problem: String,
+    },
 }

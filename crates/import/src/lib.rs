@@ -30,6 +30,8 @@
 mod error;
 mod layers;
 mod module;
+mod torch;
 
 pub use error::ImportError;
 pub use layers::Layers;
+pub use torch::read_torch;

@@ -118,7 +118,7 @@ pub fn encode_plain(
 pub struct Plain {
     /// Its metadata.
     pub metadata: BTreeMap<String, String>,
-    /// By name: numbers of floating point as `f32`, of `f64` rounded, and whole numbers as `i64`.
+    /// By name, as [`plain_tensor`] has them.
     pub tensors: BTreeMap<String, TensorData>,
 }
 
@@ -134,7 +134,7 @@ pub fn decode_plain(bytes: &[u8]) -> Result<Plain, StoreError> {
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(unreadable)?;
     let file = SafeTensors::deserialize(bytes).map_err(unreadable)?;
     let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
-    let tensors = file.iter().map(|(name, view)| Ok((name.to_owned(), plain(name, &view)?)));
+    let tensors = file.iter().map(|(name, view)| Ok((name.to_owned(), plain_tensor(name, &view)?)));
     Ok(Plain { metadata, tensors: tensors.collect::<Result<_, _>>()? })
 }
 
@@ -219,7 +219,12 @@ fn data(name: &str, view: &TensorView<'_>) -> Result<TensorData, StoreError> {
     })
 }
 
-fn plain(name: &str, view: &TensorView<'_>) -> Result<TensorData, StoreError> {
+/// A tensor of another program: numbers of floating point as `f32`, of `f64` rounded, and whole numbers as `i64`.
+///
+/// # Errors
+///
+/// [`StoreError::Kind`] for a type that is not one of both.
+pub fn plain_tensor(name: &str, view: &TensorView<'_>) -> Result<TensorData, StoreError> {
     fn floats<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Option<Vec<f32>> {
         Some(bytes.as_chunks().0.iter().map(|bytes| value(*bytes)).collect())
     }

@@ -36,6 +36,6 @@ mod archive;
 mod atomic;
 mod error;
 
-pub use archive::{Archive, Plain, decode, decode_plain, encode, encode_plain, read};
+pub use archive::{Archive, Plain, decode, decode_plain, encode, encode_plain, plain_tensor, read};
 pub use atomic::{check_writable, write_atomically};
 pub use error::StoreError;
