@@ -95,7 +95,7 @@ fn a_file_of_pytorch_is_imported() {
     let saved = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/import/tests/torch");
     fs::copy(saved.join("parameters.pt"), folder.path("line.pt")).unwrap();
     folder.succeeds("import line.pt -o model.safetensors --classes no,yes");
-    let [a, b, bias] = [-0.127165630, -0.562451362, -0.587798058];
+    let [a, b, bias] = [-0.127165630_f64, -0.562451362, -0.587798058];
     let answer = predictions(&folder, "model.safetensors", "column_1,column_2\n0,0\n2,0\n0,-3\n");
     for (line, logit) in answer.lines().skip(1).zip([bias, 2.0 * a + bias, -3.0 * b + bias]) {
         let probability: f64 = line.split(',').nth(2).unwrap().parse().unwrap();
