@@ -169,7 +169,7 @@ fn what_is_missing_or_wrong_is_said() {
     folder.write("model.pt", "PK\x03\x04\0\0");
     folder.fails(
         "import model.pt -o m.safetensors --classes a,b",
-        "model.pt cannot be imported: invalid Zip archive",
+        "model.pt cannot be imported: it is damaged or cut off (invalid Zip archive: Could not find EOCD)",
     );
     write(&folder, "nan.safetensors", &[("0.weight", [[f32::NAN]].into())]);
     folder.fails(

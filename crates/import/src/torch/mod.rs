@@ -30,7 +30,8 @@ const MAX_PICKLE: u64 = 1 << 20;
 /// [`ImportError::Torch`]: a file that cannot be read, is damaged, or holds anything but a dictionary of tensors.
 pub fn read_torch(mut file: impl Read + Seek) -> Result<BTreeMap<String, TensorData>, ImportError> {
     let len = file.seek(SeekFrom::End(0)).map_err(|error| problem(error.to_string()))?;
-    let mut archive = ZipArchive::new(file).map_err(|error| problem(error.to_string()))?;
+    let mut archive = ZipArchive::new(file)
+        .map_err(|error| problem(format!("it is damaged or cut off ({error})")))?;
     let names: Vec<String> =
         archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
     let Some(root) = names.iter().find_map(|name| name.strip_suffix("data.pkl")) else {
