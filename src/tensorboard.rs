@@ -31,7 +31,7 @@ const METRICS: [&str; 3] = ["loss/train", "loss/valid", "accuracy/valid"];
 /// | `loss/train`, `loss/valid` | mean nats per row |
 /// | `accuracy/train`, `accuracy/valid` | share of rows that are right |
 /// | `learning_rate` | of the epoch's last iteration |
-/// | `progress/iterations`, `progress/best`, `progress/seconds`, `progress/rows_per_second` | as in [`EpochRecord`] |
+/// | `progress/iterations`, `progress/best`, `progress/seconds`, `progress/rows_per_second`, `progress/waiting` | as in [`EpochRecord`] |
 /// | `weights/NAME`, `gradients/NAME` | of each tensor of the network, by its name in the model file |
 /// | `confusion` | of the best epoch; of up to 50 classes |
 ///
@@ -113,6 +113,7 @@ impl TensorBoard {
             ("progress/best", Some(f64::from(record.best))),
             ("progress/seconds", Some(record.seconds)),
             ("progress/rows_per_second", Some(record.rows_per_second)),
+            ("progress/waiting", Some(record.waiting)),
         ];
         for (tag, value) in values {
             if let Some(value) = value {

@@ -11,12 +11,15 @@ use std::{
 use kiln::{
     backend::{self, BackendError, BackendName, Job, TrainBackend},
     classifier::Classifier,
-    data::{ReadOptions, SchemaOptions, Table, TargetKind, digits},
+    data::{
+        PreprocessConfig, ReadOptions, ScanOptions, SchemaOptions, Table, TableFile, TargetKind,
+        digits, scan,
+    },
     model::{LossConfig, MlpConfig, Task},
     tabular::{ClassWeights, Prepared, Recipe, Settings, Validation, train as train_table},
     train::{
-        Checkpoints, Evaluation, Event, Hooks, Observer, Recorder, ThresholdRule, TrainConfig,
-        TrainError, fit, fit_with, predict,
+        BatchSize, Checkpoints, Evaluation, Event, Hooks, Observer, Recorder, ThresholdRule,
+        TrainConfig, TrainError, fit, fit_with, predict,
     },
 };
 
@@ -148,10 +151,54 @@ fn every_backend_resumes_a_run() {
     }
 }
 
+fn fruit_file(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
+}
+
 /// The table of the README.
 fn fruit(name: &str) -> Table {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
-    Table::read(&path, &ReadOptions::default()).unwrap()
+    Table::read(&fruit_file(name), &ReadOptions::default()).unwrap()
+}
+
+/// Trains on rows that are read anew in every epoch; the losses of all iterations.
+struct Streamed;
+
+impl Job for Streamed {
+    type Output = Vec<f64>;
+
+    fn run<B: TrainBackend>(self, device: B::Device) -> Self::Output {
+        let columns = SchemaOptions { target: vec!["kind".to_owned()], ..SchemaOptions::default() };
+        let options = ScanOptions {
+            columns: &columns,
+            target: TargetKind::Auto,
+            positive: None,
+            preprocess: &PreprocessConfig::default(),
+            hold_out: None,
+        };
+        let file = TableFile::open(&fruit_file("fruit.csv"), &ReadOptions::default()).unwrap();
+        let rows = scan(file, options).unwrap().train;
+        let model = MlpConfig::new(rows.d_input(), 3).with_hidden(vec![16]).with_dropout(0.1);
+        let mut recorder = Recorder::new();
+        let (task, config) = (Task::Multiclass { num_classes: 3 }, TrainConfig::new());
+        let config = config.with_num_epochs(3).with_batch_size(BatchSize::Rows(32));
+        let observers: &mut [&mut dyn Observer] = &mut [&mut recorder];
+        fit::<B>(&model, task, &config, rows, None, &device, observers).unwrap();
+        recorder.losses
+    }
+}
+
+#[test]
+fn streamed_rows_are_learned_alike_on_every_backend() {
+    let mut first: Option<Vec<f64>> = None;
+    for name in compiled_in() {
+        let Some(losses) = run(name, Streamed) else { continue };
+        let first = first.get_or_insert_with(|| losses.clone());
+        assert!(losses.len() > 20 && losses.len() == first.len(), "{name}: {}", losses.len());
+        let differences = losses.iter().zip(first).map(|(a, b)| (a - *b).abs());
+        let largest = differences.fold(0.0, f64::max);
+        assert!(largest < 1e-4, "{name}: {largest}");
+    }
+    assert!(first.is_some(), "no backend was run");
 }
 
 /// Trains on a table, with a column of its own for each kind of feature, and writes the model file.
@@ -172,6 +219,7 @@ impl Job for TrainFruit {
             positive: None,
             columns: SchemaOptions { target: vec!["kind".to_owned()], ..SchemaOptions::default() },
             valid_fraction: Some(valid_fraction),
+            streamed: false,
             preprocess,
             network,
             class_weights: ClassWeights::None,

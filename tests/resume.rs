@@ -13,9 +13,9 @@ use common::{Folder, good};
 use rand::{RngExt, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 
-/// The history without its last two columns, which are the clock's.
+/// The history without its last three columns, which are the clock's.
 fn history(folder: &Folder, name: &str) -> Vec<String> {
-    let columns = |line: &str| line.rsplitn(3, ',').last().unwrap_or_default().to_owned();
+    let columns = |line: &str| line.rsplitn(4, ',').last().unwrap_or_default().to_owned();
     folder.read(name).lines().map(columns).collect()
 }
 
@@ -99,7 +99,12 @@ fn a_killed_run_ends_with_the_model_of_one_left_alone() {
             let [schedule, batch, dropout, patience] = parts;
             kill_and_resume(&options([optimizer, schedule, batch, dropout, patience]), rng);
         }
-        for options in ["--restarts 3 --batch-size 16", "--normalization batch --batch-size 16"] {
+        for options in [
+            "--restarts 3 --batch-size 16",
+            "--normalization batch --batch-size 16",
+            "--stream --restarts 2 --batch-size 7",
+            "--stream --normalization batch --batch-size 16",
+        ] {
             kill_and_resume(&format!("--hidden 12 {options}"), rng);
         }
         return;

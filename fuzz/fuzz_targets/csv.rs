@@ -69,6 +69,7 @@ fn settings(table: &Table, reading: u8, target: u8) -> Settings {
         loss: kinds[usize::from(reading >> 5 & 3)],
         positive: None,
         valid_fraction: None,
+        streamed: false,
         preprocess: PreprocessConfig {
             one_hot_up_to: usize::from(reading >> 7) * 3,
             ..PreprocessConfig::default()

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use kiln::{
     backend::{self, BackendName, Job, TrainBackend},
     data::{Table, TableReader},
-    tabular::{FoldResult, Folds, Prepared, Settings, cross_validate},
+    tabular::{FoldResult, Folds, Prepared, Recipe, Settings, cross_validate},
     train::Metric,
 };
 use serde::Serialize;
@@ -55,7 +55,11 @@ pub(crate) fn run(args: Args, console: Console) -> anyhow::Result<()> {
     let reader = TableReader::open(&args.file, &options.read_options(&args.read)?)?;
     let format = *reader.format();
     let table = Table::from_reader(reader)?;
-    let mut settings = options.resolve(&table)?;
+    if options.stream == Some(true) {
+        anyhow::bail!("cross-validation keeps all rows in memory, found `stream`");
+    }
+    let recipe = Recipe::new(table.num_rows());
+    let mut settings = options.resolve(table.name(), table.columns(), recipe)?;
     settings.columns.fold = args.fold_column.clone();
     let prepared = Prepared::new(table, &settings)?;
     report::note_table(&prepared, format, console);

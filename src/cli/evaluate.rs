@@ -108,6 +108,11 @@ fn trained_on(
 ) -> anyhow::Result<(Prepared, Settings)> {
     let settings = Settings::deserialize(&manifest.training.config)
         .context("the model file does not say how it was trained")?;
+    if settings.streamed {
+        anyhow::bail!(
+            "the model was trained on streamed rows, which are not compared with: leave out --train"
+        );
+    }
     let table = Table::read(path, read)?;
     Ok((Prepared::new(table, &settings)?, settings))
 }

@@ -2,7 +2,7 @@
 
 use kiln::{
     assessment::Assessment,
-    data::{ColumnKind, Format},
+    data::{ColumnKind, Format, Scanned, Schema, Trap},
     tabular::Prepared,
     train::{Evaluation, Metric},
 };
@@ -12,17 +12,45 @@ use super::console::Console;
 /// Columns shown without `--verbose`.
 const MOST_COLUMNS: usize = 40;
 
-/// Says, on stderr, how the table was read and what each column is used for, and warns of traps.
-pub(crate) fn note_table(prepared: &Prepared, format: Format, console: Console) {
-    let table = &prepared.table;
-    console.note(format_args!(
-        "{}: {}, {} rows, {} columns",
-        table.name(),
-        describe(format),
-        table.num_rows(),
-        table.columns().len()
-    ));
-    let columns = &prepared.schema.columns;
+/// What was found in a table.
+#[derive(Clone, Copy)]
+pub(crate) struct Found<'a> {
+    name: &'a str,
+    rows: usize,
+    without_target: usize,
+    schema: &'a Schema,
+    traps: &'a [Trap],
+}
+
+impl<'a> From<&'a Prepared> for Found<'a> {
+    fn from(prepared: &'a Prepared) -> Self {
+        Self {
+            name: prepared.table.name(),
+            rows: prepared.table.num_rows(),
+            without_target: prepared.num_without_target(),
+            schema: &prepared.schema,
+            traps: &prepared.traps,
+        }
+    }
+}
+
+impl<'a> From<&'a Scanned> for Found<'a> {
+    fn from(scanned: &'a Scanned) -> Self {
+        Self {
+            name: scanned.train.name(),
+            rows: scanned.num_rows,
+            without_target: scanned.num_rows - scanned.num_with_target,
+            schema: &scanned.schema,
+            traps: &scanned.traps,
+        }
+    }
+}
+
+/// Says, on stderr, how a table was read and what each column is used for, and warns of traps.
+pub(crate) fn note_table<'a>(found: impl Into<Found<'a>>, format: Format, console: Console) {
+    let Found { name, rows, without_target, schema, traps } = found.into();
+    let (columns, format) = (&schema.columns, describe(format));
+    console.note(format_args!("{name}: {format}, {rows} rows, {} columns", columns.len()));
     let shown = if console.is_verbose() { columns.len() } else { columns.len().min(MOST_COLUMNS) };
     let width = |text: &str| text.chars().count();
     let widest = columns[..shown].iter().map(|column| width(&column.name)).max().unwrap_or(0);
@@ -34,11 +62,11 @@ pub(crate) fn note_table(prepared: &Prepared, format: Format, console: Console) 
     if shown < columns.len() {
         console.note(format_args!("  and {} more (--verbose shows all)", columns.len() - shown));
     }
-    match prepared.num_without_target() {
+    match without_target {
         0 => {}
         rows => console.warn(format_args!("{rows} rows have no target and are left out")),
     }
-    for trap in &prepared.traps {
+    for trap in traps {
         console.warn(trap);
     }
 }

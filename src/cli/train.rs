@@ -7,8 +7,11 @@ use kiln::{
     HyperParameter, TensorBoard,
     assessment::About,
     backend::{self, BackendName, Job, TrainBackend},
-    data::{Table, TableReader, Trap},
-    tabular::{Asked, Prepared, Settings, TrainedOn, Validation, assess, train},
+    data::{Format, Scanned, Table, TableFile, TableReader, Trap},
+    tabular::{
+        Asked, Prepared, Recipe, Settings, TrainedOn, Validation, assess, scan_file, train,
+        train_streamed,
+    },
     train::{Checkpoints, HistoryFile, Hooks, Observer, ProgressBar, Scores},
 };
 
@@ -81,10 +84,15 @@ pub(crate) fn run(args: Args, console: Console) -> anyhow::Result<()> {
     };
     let file = file.expect("clap asks for it");
     let read = options.read_options(&args.read)?;
-    let reader = TableReader::open(&file, &read)?;
-    let format = *reader.format();
-    let table = Table::from_reader(reader)?;
-    let settings = options.resolve(&table)?;
+    let source = match options.stream {
+        Some(true) => Source::File(TableFile::open(&file, &read)?),
+        _ => {
+            let reader = TableReader::open(&file, &read)?;
+            Source::Table(*reader.format(), Table::from_reader(reader)?)
+        }
+    };
+    let (name, columns, recipe) = source.facts()?;
+    let settings = options.resolve(name, columns, recipe)?;
     let mut resolved = Options::from_settings(&settings, &options);
     if args.print_config {
         return Ok(print(&toml::to_string(&resolved)?)?);
@@ -100,14 +108,13 @@ pub(crate) fn run(args: Args, console: Console) -> anyhow::Result<()> {
     let table_of =
         |path: &Option<PathBuf>| path.as_ref().map(|path| Table::read(path, &read)).transpose();
     let (valid, test) = (table_of(&options.valid)?, table_of(&files.test)?);
-    let prepared = Prepared::new(table, &settings)?;
-    report::note_table(&prepared, format, console);
+    let rows = source.understand(&settings, valid.as_ref(), console)?;
     let backend = backend.or(begun_backend).map_or_else(BackendName::preferred, Ok)?;
     let begun = Begun::new(&file, &output, &files, backend.as_str(), resolved)?;
     let checkpoints = args.checkpoints.ready(resumed, &begun)?;
     let tensorboard = match &files.tensorboard {
         Some(folder) => Some(
-            TensorBoard::create(folder, prepared.encoder.classes().to_vec())?
+            TensorBoard::create(folder, rows.classes().to_vec())?
                 .with_hyperparameters(hyperparameters(&begun.options)?)
                 .with_histograms_every(args.histograms_every.map(NonZeroUsize::get)),
         ),
@@ -115,7 +122,7 @@ pub(crate) fn run(args: Args, console: Console) -> anyhow::Result<()> {
     };
     let history = files.history.as_ref().map(HistoryFile::create).transpose()?;
     let job = Train {
-        prepared,
+        rows,
         settings,
         valid,
         test,
@@ -130,8 +137,74 @@ pub(crate) fn run(args: Args, console: Console) -> anyhow::Result<()> {
     backend::run(Some(backend), job)?
 }
 
+/// The file of rows to train on.
+enum Source {
+    Table(Format, Table),
+    File(TableFile),
+}
+
+/// The rows to train on, understood.
+enum Rows {
+    Memory(Prepared),
+    Streamed(Scanned),
+}
+
+impl Source {
+    /// Name, columns, and the recipe for so many rows.
+    fn facts(&self) -> anyhow::Result<(&str, &[String], Recipe)> {
+        Ok(match self {
+            Self::Table(_, table) => (table.name(), table.columns(), Recipe::new(table.num_rows())),
+            Self::File(file) => {
+                (file.name(), file.columns(), Recipe::streamed(file.estimated_rows()?))
+            }
+        })
+    }
+
+    fn understand(
+        self,
+        settings: &Settings,
+        valid: Option<&Table>,
+        console: Console,
+    ) -> anyhow::Result<Rows> {
+        Ok(match self {
+            Self::Table(format, table) => {
+                let prepared = Prepared::new(table, settings)?;
+                report::note_table(&prepared, format, console);
+                Rows::Memory(prepared)
+            }
+            Self::File(file) => {
+                let (name, format) = (file.name(), *file.format());
+                console.note(format_args!("reading {name} once, to find what is in it"));
+                let scanned = scan_file(file, settings, validation(valid))?;
+                report::note_table(&scanned, format, console);
+                Rows::Streamed(scanned)
+            }
+        })
+    }
+}
+
+impl Rows {
+    fn classes(&self) -> &[String] {
+        match self {
+            Self::Memory(prepared) => prepared.encoder.classes(),
+            Self::Streamed(scanned) => scanned.encoder.classes(),
+        }
+    }
+
+    fn traps(&self) -> &[Trap] {
+        match self {
+            Self::Memory(prepared) => &prepared.traps,
+            Self::Streamed(scanned) => &scanned.traps,
+        }
+    }
+}
+
+fn validation(valid: Option<&Table>) -> Validation<'_> {
+    valid.map_or(Validation::HeldOut, Validation::Table)
+}
+
 struct Train {
-    prepared: Prepared,
+    rows: Rows,
     settings: Settings,
     valid: Option<Table>,
     test: Option<Table>,
@@ -153,36 +226,44 @@ impl Job for Train {
             .then(|| ProgressBar::stderr().with_epoch_lines(console.is_verbose()));
         let observers: &mut [&mut dyn Observer] =
             &mut [&mut progress, &mut self.history, &mut self.tensorboard];
-        let rows: Vec<usize> = (0..self.prepared.num_rows()).collect();
-        let validation = match &self.valid {
-            Some(table) => Validation::Table(table),
-            None => Validation::HeldOut,
+        let validation = validation(self.valid.as_ref());
+        let (settings, backend) = (&self.settings, self.backend.as_str());
+        let hooks = Hooks { observers, checkpoints: self.checkpoints.as_mut() };
+        let outcome = match &self.rows {
+            Rows::Memory(prepared) => {
+                let rows: Vec<usize> = (0..prepared.num_rows()).collect();
+                train::<B>(prepared, settings, &rows, validation, backend, &device, hooks)
+            }
+            Rows::Streamed(scanned) => {
+                train_streamed::<B>(scanned, settings, validation, backend, &device, hooks)
+            }
         };
-        let outcome = train::<B>(
-            &self.prepared,
-            &self.settings,
-            &rows,
-            validation,
-            self.backend.as_str(),
-            &device,
-            Hooks { observers, checkpoints: self.checkpoints.as_mut() },
-        )
-        .map_err(|error| explain(error, self.checkpoints.as_ref().map(Checkpoints::folder)))?;
+        let outcome = outcome
+            .map_err(|error| explain(error, self.checkpoints.as_ref().map(Checkpoints::folder)))?;
         outcome.classifier.save(&self.output)?;
 
         let (asked, about_rows) = match (&self.test, &self.valid, &outcome.valid) {
             (Some(test), ..) => (Some(Asked::Table(test)), "test rows"),
             (None, Some(valid), _) => (Some(Asked::Table(valid)), VALIDATION_ROWS),
-            (None, None, Some(_)) => (Some(Asked::HeldOut), VALIDATION_ROWS),
+            (None, None, Some(_)) => {
+                let held_out = match &self.rows {
+                    Rows::Memory(_) => Some(Asked::HeldOut),
+                    Rows::Streamed(scanned) => scanned.held_out.as_ref().map(Asked::Table),
+                };
+                (held_out, VALIDATION_ROWS)
+            }
             (None, None, None) => (None, ""),
         };
-        let trained_on =
-            TrainedOn { prepared: &self.prepared, settings: &self.settings, validation };
+        // Beside streamed rows there is no second training.
+        let trained_on = match &self.rows {
+            Rows::Memory(prepared) => Some(TrainedOn { prepared, settings, validation }),
+            Rows::Streamed(_) => None,
+        };
         let weight = self.settings.columns.weight.as_deref();
         let in_detail = self.files.report.is_asked();
         let assess = |asked| {
             let classifier = &outcome.classifier;
-            assess::<B>(classifier, asked, Some(trained_on), weight, in_detail, &device)
+            assess::<B>(classifier, asked, trained_on, weight, in_detail, &device)
         };
         let assessment = asked.map(assess).transpose()?;
         let manifest = outcome.classifier.manifest();
@@ -195,7 +276,7 @@ impl Job for Train {
                 let about = About {
                     title: file_stem(&self.output),
                     subtitle: format!("Measured on {rows} {about_rows}"),
-                    warnings: self.prepared.traps.iter().map(Trap::to_string).collect(),
+                    warnings: self.rows.traps().iter().map(Trap::to_string).collect(),
                     ..About::model(manifest)
                 };
                 wrote.extend(self.files.report.write(assessment, &about)?);
@@ -212,11 +293,11 @@ impl Job for Train {
             classes: manifest.target.classes(),
             features: manifest.preprocessor.feature_names().len(),
             parameters: manifest.network.num_parameters(),
-            train_rows: outcome.train_rows.len(),
+            train_rows: outcome.train_rows,
             valid_rows: manifest.training.valid_rows,
             epochs: outcome.history.len(),
             kept_epoch: outcome.kept_epoch,
-            traps: &self.prepared.traps,
+            traps: self.rows.traps(),
             temperature: manifest.temperature,
             threshold: manifest.threshold,
             valid: match (&self.test, &assessment, &valid) {

@@ -116,7 +116,7 @@ pub fn cross_validate<B: TrainBackend>(
         )?;
         let dataset = prepared.dataset(&outcome.classifier.manifest().preprocessor)?;
         let scores = score(&outcome.classifier, &dataset.select(&test)?, device)?;
-        let train_rows = outcome.train_rows.len();
+        let train_rows = outcome.train_rows;
         let result = FoldResult { fold: name, train_rows, evaluation: scores.evaluation() };
         done(&result);
         results.push(result);

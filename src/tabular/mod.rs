@@ -5,7 +5,8 @@
 //! [`Prepared`] understands a table's columns and encodes its targets; [`train()`] holds out
 //! validation rows, fits the preprocessing on the others and trains; [`evaluate()`] measures a
 //! classifier on a table, [`cross_validate()`] the whole procedure. [`Settings`] say how,
-//! [`Recipe`] what is used where nothing is said.
+//! [`Recipe`] what is used where nothing is said. What does not fit into memory is read once by
+//! [`scan_file()`], and anew in every epoch by [`train_streamed()`].
 
 mod assess;
 mod baseline;
@@ -26,4 +27,4 @@ pub use evaluate::evaluate;
 pub use prepare::Prepared;
 pub use recipe::Recipe;
 pub use settings::{Calibration, ClassWeights, NetworkSettings, Settings};
-pub use train::{Outcome, Validation, train};
+pub use train::{Outcome, Validation, scan_file, train, train_streamed};

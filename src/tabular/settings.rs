@@ -15,6 +15,9 @@ pub struct Settings {
     pub positive: Option<String>,
     /// Share of the rows, in (0, 1), held out for validation; `None`: no validation.
     pub valid_fraction: Option<f64>,
+    /// Whether the rows are read anew in every epoch.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub streamed: bool,
     /// How columns become features.
     pub preprocess: PreprocessConfig,
     /// The network's hidden layers.

@@ -39,6 +39,7 @@ fn settings() -> Settings {
             fold: Some("fold".to_owned()),
             ..SchemaOptions::default()
         },
+        streamed: false,
         valid_fraction: Some(valid_fraction),
         preprocess,
         network,
@@ -71,7 +72,7 @@ fn run(
 fn a_rule_is_learned_and_the_file_keeps_it() {
     let outcome = run(table(text(120)), &settings(), Validation::HeldOut).unwrap();
     let (valid, bytes) = (outcome.valid.unwrap(), outcome.classifier.to_bytes());
-    assert_eq!((outcome.train_rows.len(), valid.rows()), (102, 18));
+    assert_eq!((outcome.train_rows, valid.rows()), (102, 18));
     let device = Default::default();
     let read = kiln_classifier::Classifier::<Flex>::from_bytes(&bytes, "m", &device).unwrap();
     let new = evaluate(&read, &table(text(200)), None, &device).unwrap();

@@ -2,12 +2,15 @@ use std::path::Path;
 
 use burn::tensor::backend::Backend;
 use kiln_classifier::{Classifier, Manifest, Training, embeddings_of, task_of};
-use kiln_data::{Dataset, Preprocessor, Table, Targets};
+use kiln_data::{
+    Dataset, HoldOut, Preprocessor, ScanOptions, Scanned, Schema, Table, TableFile, TargetEncoder,
+    TargetForm, scan,
+};
 use kiln_kernels::TrainBackend;
 use kiln_model::{LossConfig, MlpConfig, Task};
 use kiln_train::{
-    EpochRecord, Hooks, Scores, StopReason, ThresholdRule, TrainConfig, TrainError, class_rows,
-    fit_temperature, fit_with, predict,
+    EpochRecord, Hooks, Scores, StopReason, ThresholdRule, TrainConfig, TrainData, TrainError,
+    class_rows, fit_temperature, fit_with, predict,
 };
 
 use super::{
@@ -29,8 +32,8 @@ pub struct Outcome<B: Backend> {
     pub kept_epoch: usize,
     /// Why training ended.
     pub stop: StopReason,
-    /// The rows trained on, as indices among those that have a target.
-    pub train_rows: Vec<usize>,
+    /// Rows trained on.
+    pub train_rows: usize,
     /// On the validation rows. They chose the epoch, the temperature and the threshold, so it is a little
     /// optimistic.
     pub valid: Option<Scores>,
@@ -76,11 +79,102 @@ pub fn train<B: TrainBackend>(
         Validation::HeldOut => Some(dataset.select(&valid_rows)?),
     };
     let task = task_of(&prepared.encoder);
-    let rows_of_classes = class_rows(task, train.targets());
+    let parts = Parts {
+        source: prepared.table.name(),
+        schema: &prepared.schema,
+        encoder: &prepared.encoder,
+        preprocessor: &preprocessor,
+        class_rows: class_rows(task, train.targets()),
+        train: train.into(),
+        valid,
+    };
+    learn::<B>(parts, settings, backend, device, hooks)
+}
+
+/// Reads a file once, to train on rows that are read anew in every epoch; see
+/// [`scan`](kiln_data::scan()). Without `Validation::Table`, rows are held out as the settings say.
+///
+/// # Errors
+///
+/// Those of [`scan`](kiln_data::scan()).
+pub fn scan_file(
+    file: TableFile,
+    settings: &Settings,
+    validation: Validation<'_>,
+) -> Result<Scanned, TabularError> {
+    let seed = settings.train.seed;
+    let hold_out = match validation {
+        Validation::HeldOut => settings.valid_fraction.map(|fraction| HoldOut { fraction, seed }),
+        Validation::Table(_) => None,
+    };
+    let options = ScanOptions {
+        columns: &settings.columns,
+        target: settings.loss,
+        positive: settings.positive.as_deref(),
+        preprocess: &settings.preprocess,
+        hold_out,
+    };
+    Ok(scan(file, options)?)
+}
+
+/// Trains a classifier on streamed rows, as [`train()`] does on rows in memory.
+///
+/// # Errors
+///
+/// As [`train()`].
+pub fn train_streamed<B: TrainBackend>(
+    scanned: &Scanned,
+    settings: &Settings,
+    validation: Validation<'_>,
+    backend: &str,
+    device: &B::Device,
+    hooks: Hooks<'_, '_>,
+) -> Result<Outcome<B::InnerBackend>, TabularError> {
+    let preprocessor = scanned.train.preprocessor();
+    let valid = match validation {
+        Validation::Table(table) => Some(table),
+        Validation::HeldOut => scanned.held_out.as_ref(),
+    };
+    let weight = settings.columns.weight.as_deref();
+    let rows = |table| table_rows(table, preprocessor, &scanned.encoder, weight);
+    let parts = Parts {
+        source: scanned.train.name(),
+        schema: &scanned.schema,
+        encoder: &scanned.encoder,
+        preprocessor,
+        class_rows: scanned.class_rows.clone(),
+        train: scanned.train.clone().into(),
+        valid: valid.map(rows).transpose()?.map(|(_, dataset)| dataset),
+    };
+    learn::<B>(parts, settings, backend, device, hooks)
+}
+
+/// What a classifier is trained from.
+struct Parts<'a> {
+    source: &'a str,
+    schema: &'a Schema,
+    encoder: &'a TargetEncoder,
+    preprocessor: &'a Preprocessor,
+    /// Of the training rows.
+    class_rows: Vec<usize>,
+    train: TrainData,
+    valid: Option<Dataset>,
+}
+
+fn learn<B: TrainBackend>(
+    parts: Parts<'_>,
+    settings: &Settings,
+    backend: &str,
+    device: &B::Device,
+    hooks: Hooks<'_, '_>,
+) -> Result<Outcome<B::InnerBackend>, TabularError> {
+    let Parts { source, schema, encoder, preprocessor, class_rows, train, valid } = parts;
+    let task = task_of(encoder);
     check_threshold(settings, task, valid.is_some())?;
-    let loss = loss(prepared, settings, train.targets())?;
-    let network = network(&preprocessor, task, settings);
+    let loss = loss(encoder, settings, &class_rows)?;
+    let network = network(preprocessor, task, settings);
     let config = TrainConfig { loss: loss.clone(), ..settings.train.clone() };
+    let train_rows = train.rows();
 
     let trained = fit_with::<B>(&network, task, &config, train, valid.clone(), device, hooks)?;
     let (mut temperature, mut threshold) = (1.0, settings.threshold.choose(&[], &[]));
@@ -102,17 +196,17 @@ pub fn train<B: TrainBackend>(
         format_version: kiln_classifier::FORMAT_VERSION,
         kiln_version: env!("CARGO_PKG_VERSION").to_owned(),
         task,
-        schema: prepared.schema.clone(),
-        preprocessor,
-        target: prepared.encoder.clone(),
+        schema: schema.clone(),
+        preprocessor: preprocessor.clone(),
+        target: encoder.clone(),
         threshold,
         temperature,
         loss,
         network: trained.config,
         training: Training {
             // The file's name only: where it lay is nothing to hand on.
-            source: file_name(prepared.table.name()),
-            rows: train_rows.len(),
+            source: file_name(source),
+            rows: train_rows,
             valid_rows: valid.as_ref().map_or(0, Dataset::rows),
             seed: settings.train.seed,
             epochs: trained.history.len(),
@@ -123,7 +217,7 @@ pub fn train<B: TrainBackend>(
             },
             backend: backend.to_owned(),
             config: serde_json::to_value(settings).expect("settings are plain data"),
-            class_rows: rows_of_classes,
+            class_rows,
             history: epochs(&trained.history),
         },
         metrics: serde_json::Value::Null,
@@ -198,11 +292,11 @@ fn network(preprocessor: &Preprocessor, task: Task, settings: &Settings) -> MlpC
 
 /// The loss with one weight per class, or label.
 fn loss(
-    prepared: &Prepared,
+    encoder: &TargetEncoder,
     settings: &Settings,
-    train: &Targets,
+    class_rows: &[usize],
 ) -> Result<LossConfig, TabularError> {
-    let classes = prepared.encoder.classes();
+    let classes = encoder.classes();
     let class_weights = match &settings.class_weights {
         ClassWeights::None => None,
         ClassWeights::Given(weights) if weights.len() == classes.len() => Some(weights.clone()),
@@ -212,19 +306,21 @@ fn loss(
                 expected: classes.join(", "),
             });
         }
-        ClassWeights::Balanced => Some(balanced(train).ok_or(TabularError::BalancedLabels)?),
+        ClassWeights::Balanced => match encoder.form() {
+            TargetForm::Binary { .. } | TargetForm::Sparse { .. } => Some(balanced(class_rows)),
+            _ => return Err(TabularError::BalancedLabels),
+        },
     };
     Ok(LossConfig { class_weights, ..settings.train.loss.clone() })
 }
 
 /// rows / (classes · rows of the class), as scikit-learn's `balanced`; a class without rows, which
 /// can't be learned whatever its weight, gets 1.
-fn balanced(targets: &Targets) -> Option<Vec<f64>> {
-    let sizes = targets.class_sizes()?;
+fn balanced(sizes: &[usize]) -> Vec<f64> {
     let rows: usize = sizes.iter().sum();
     let weight = |size: &usize| match size {
         0 => 1.0,
         size => rows as f64 / (sizes.len() * size) as f64,
     };
-    Some(sizes.iter().map(weight).collect())
+    sizes.iter().map(weight).collect()
 }

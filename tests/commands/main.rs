@@ -7,5 +7,6 @@ mod inspect;
 mod numbers;
 mod report;
 mod reproduce;
+mod stream;
 mod tables;
 mod targets;

@@ -229,6 +229,7 @@ fn tensorboard_reads_a_run() {
         ("progress/iterations", "iterations"),
         ("progress/seconds", "seconds"),
         ("progress/rows_per_second", "rows_per_second"),
+        ("progress/waiting", "waiting"),
     ] {
         let start = format!("scalar {tag} ");
         let found: Vec<f32> = text

@@ -168,7 +168,7 @@ pub(crate) fn drawn_rows() -> Rows {
         ),
     ])
     .unwrap();
-    Rows { batch, first_row: 0, lines: Vec::new(), problems: Vec::new() }
+    Rows { batch, first_row: 0, lines: Vec::new(), picked: Vec::new(), problems: Vec::new() }
 }
 
 /// The rows as the preprocessor reads them.

@@ -140,5 +140,5 @@ fn batch<'a>(arrays: impl Iterator<Item = (&'a str, ArrayRef)>, rows: usize) -> 
 }
 
 fn rows_of(batch: RecordBatch) -> Rows {
-    Rows { batch, first_row: 0, lines: Vec::new(), problems: Vec::new() }
+    Rows { batch, first_row: 0, lines: Vec::new(), picked: Vec::new(), problems: Vec::new() }
 }

@@ -134,7 +134,8 @@ fn a_bad_row_of_a_chunk_keeps_no_other_from_being_predicted() {
     columns[2] = Arc::new(ages);
     let names = ["sex", "more", "age", "smoker", "city"];
     let batch = RecordBatch::try_from_iter(names.into_iter().zip(columns)).unwrap();
-    let rows = Rows { batch, first_row: 10, lines: Vec::new(), problems: Vec::new() };
+    let rows =
+        Rows { batch, first_row: 10, lines: Vec::new(), picked: Vec::new(), problems: Vec::new() };
     let binding = classifier.bind("people.csv", &names.map(str::to_owned)).unwrap();
     let predictions = classifier.predict_rows(&binding, &rows);
     assert_eq!(predictions.problems.len(), 1);

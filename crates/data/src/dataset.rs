@@ -65,7 +65,7 @@ impl Targets {
         }
     }
 
-    fn select(&self, rows: &[usize]) -> Self {
+    pub(crate) fn select(&self, rows: &[usize]) -> Self {
         match self {
             Self::Classes { indices, num_classes } => Self::Classes {
                 indices: rows.iter().map(|&row| indices[row]).collect(),
@@ -120,6 +120,16 @@ impl Dataset {
             });
         }
         Ok(Self { features, d_input, targets, weights: None })
+    }
+
+    /// Rows that have been checked one by one; they may all have a weight of 0.
+    pub(crate) fn of_checked(
+        features: Vec<f32>,
+        d_input: usize,
+        targets: Targets,
+        weights: Option<Vec<f32>>,
+    ) -> Self {
+        Self { features, d_input, targets, weights }
     }
 
     /// The same rows, each counting `weights[row]` times in a mean over rows.

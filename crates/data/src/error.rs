@@ -154,6 +154,53 @@ pub enum DataError {
         path: PathBuf,
     },
 
+    /// Rows can be read again and again only from a file that can be read from the middle.
+    #[error(
+        "{table} is {found}, which can be read from its start only; expected a CSV file that is not \
+         compressed, or a Parquet file"
+    )]
+    NotSeekable {
+        /// The table's source.
+        table: String,
+        /// What it is.
+        found: String,
+    },
+
+    /// A file that is read again and again is no longer the same.
+    #[error("{table} was changed while it was in use")]
+    FileChanged {
+        /// The table's source.
+        table: String,
+    },
+
+    /// The rows held out stay in memory, and there are too many of them.
+    #[error(
+        "{table}: the rows held out, a fraction of {fraction}, take more than {limit} MiB, which is \
+         as much as stays in memory; {rows} of them do, so hold out a smaller fraction"
+    )]
+    HeldOutTooLarge {
+        /// The table's source.
+        table: String,
+        /// The fraction asked for.
+        fraction: f64,
+        /// In MiB.
+        limit: usize,
+        /// How many rows take that.
+        rows: usize,
+    },
+
+    /// A column of which it can't be said whether its numbers are names.
+    #[error(
+        "{table}, column {column:?}: the first values are numbers, and many of those that follow are \
+         not; say whether all are names (categorical) or numbers (numeric), or leave it out (ignore)"
+    )]
+    NumbersThenNames {
+        /// The table's source.
+        table: String,
+        /// The column.
+        column: String,
+    },
+
     /// A file has nothing in it.
     #[error("{table} is empty, expected a table")]
     TableEmpty {

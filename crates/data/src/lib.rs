@@ -52,6 +52,7 @@ mod schema;
 mod shuffle;
 mod split;
 mod stream;
+mod streamed;
 mod table;
 mod target;
 mod traps;
@@ -75,9 +76,10 @@ pub use profile::{ColumnProfile, MISSING, Profiler};
 pub use schema::{ColumnKind, ColumnSchema, Schema};
 pub use shuffle::permutation;
 pub use split::{folds, split_indices, stratified_folds, stratified_split_indices};
+pub use streamed::{HoldOut, ScanOptions, Scanned, StreamedBatches, StreamedRows, scan};
 pub use table::{
-    Cell, Cells, Format, Location, ReadOptions, RowProblem, Rows, Table, TableReader, column_index,
-    nearest,
+    Cell, Cells, Format, Location, ReadOptions, RowProblem, Rows, Table, TableFile, TableReader,
+    column_index, nearest,
 };
 pub use target::{EncodedTargets, TargetEncoder, TargetForm, TargetKind};
 pub use traps::{Trap, target_traps};

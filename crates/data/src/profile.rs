@@ -1,5 +1,4 @@
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write;
 
 use serde::Serialize;
 
@@ -71,105 +70,198 @@ impl ColumnProfile {
 /// Profiles the columns of a table chunk by chunk, in bounded memory.
 #[derive(Debug)]
 pub struct Profiler {
-    columns: Vec<Column>,
-    missing: Vec<String>,
-    longest_missing: usize,
+    columns: Vec<ColumnProfiler>,
+    missing: MissingTexts,
 }
 
+/// Profiles one column.
 #[derive(Debug)]
-struct Column {
+pub(crate) struct ColumnProfiler {
     profile: ColumnProfile,
     counts: HashMap<Box<str>, usize>,
     counts_room: usize,
     bytes_room: usize,
+    /// Different values that are told apart where all are numbers; with more they are not even counted.
+    numbers_room: usize,
     full: bool,
+    gave_up: bool,
+    hash: u64,
+}
+
+/// What a column that was profiled holds.
+#[derive(Debug)]
+pub(crate) struct Profiled {
+    pub(crate) profile: ColumnProfile,
+    /// How often each value occurs: of the first different ones, where there are more than can be kept.
+    pub(crate) counts: HashMap<Box<str>, usize>,
+    /// Whether there are no counts, for the values were numbers for long.
+    pub(crate) gave_up: bool,
+    /// Of all values in their order, to tell one column from another; not against those who try.
+    pub(crate) hash: u64,
+}
+
+/// The texts that mean a missing value, beside the empty one.
+#[derive(Debug)]
+pub(crate) struct MissingTexts {
+    texts: Vec<String>,
+    longest: usize,
+    /// Those of them that are numbers, which mean the number however it is written.
+    numbers: Vec<f64>,
+    nan: bool,
+}
+
+impl MissingTexts {
+    pub(crate) fn new(texts: &[String]) -> Self {
+        Self {
+            longest: texts.iter().map(String::len).max().unwrap_or(0),
+            numbers: texts.iter().filter_map(|text| parse_number(text)).collect(),
+            nan: texts.iter().any(|text| text == "NaN"),
+            texts: texts.to_vec(),
+        }
+    }
+
+    fn has_text(&self, text: &str) -> bool {
+        text.len() <= self.longest && self.texts.iter().any(|missing| missing == text)
+    }
+
+    fn has_number(&self, number: f64) -> bool {
+        self.numbers.contains(&number) || (self.nan && number.is_nan())
+    }
 }
 
 impl Profiler {
     /// A profiler of the named columns. `missing` are the texts that mean a missing value, beside
     /// the empty one.
     pub fn new(columns: &[String], missing: &[String]) -> Self {
-        let counts_room = (DISTINCT / columns.len().max(1)).clamp(1000, 1_000_000);
-        let bytes_room = (BYTES / columns.len().max(1)).max(1 << 16);
-        Self {
-            columns: columns
-                .iter()
-                .map(|name| Column {
-                    profile: empty(name),
-                    counts: HashMap::new(),
-                    counts_room,
-                    bytes_room,
-                    full: false,
-                })
-                .collect(),
-            missing: missing.to_vec(),
-            longest_missing: missing.iter().map(String::len).max().unwrap_or(0),
-        }
+        let column = |name: &String| ColumnProfiler::new(name, columns.len());
+        Self { columns: columns.iter().map(column).collect(), missing: MissingTexts::new(missing) }
     }
 
     /// Takes in the next rows. Those that could not be split into columns are passed over.
     pub fn push(&mut self, rows: &Rows) {
         let bad: HashSet<usize> = rows.problems.iter().map(|problem| problem.row).collect();
-        let mut buffer = String::new();
-        for (column, array) in self.columns.iter_mut().zip(rows.batch.columns()) {
-            let cells = Cells::new(array);
-            for row in 0..rows.batch.num_rows() {
-                if !bad.is_empty() && bad.contains(&row) {
-                    continue;
-                }
-                column.profile.rows += 1;
-                let (text, number) = match cells.get(row) {
-                    Cell::Missing => {
-                        column.profile.missing += 1;
-                        continue;
-                    }
-                    Cell::Text(text) => (text, number_or_infinity(text)),
-                    Cell::Integer(value) => (written(&mut buffer, value), Some(value as f64)),
-                    Cell::Number(value) => (written(&mut buffer, value), Some(value)),
-                    Cell::Boolean(value) => (if value { "true" } else { "false" }, None),
-                };
-                if text.len() <= self.longest_missing && self.missing.iter().any(|m| m == text) {
-                    column.profile.missing += 1;
-                    continue;
-                }
-                column.value(text, number, || rows.location(row));
-            }
+        let taken = |row: &usize| bad.is_empty() || !bad.contains(row);
+        for (index, column) in self.columns.iter_mut().enumerate() {
+            let chosen = (0..rows.batch.num_rows()).filter(taken);
+            column.push(rows, index, chosen, &self.missing, |_| {});
         }
     }
 
     /// The profiles, one per column.
     pub fn finish(self) -> Vec<ColumnProfile> {
-        self.columns.into_iter().map(Column::finish).collect()
+        self.columns.into_iter().map(|column| column.finish().profile).collect()
     }
 }
 
-impl Column {
-    fn value(&mut self, text: &str, number: Option<f64>, location: impl Fn() -> Location) {
-        let profile = &mut self.profile;
-        match number {
-            Some(number) => {
-                profile.numbers += 1;
-                if number.is_finite() {
-                    profile.integers += usize::from(number.fract() == 0.0);
-                    profile.min = Some(profile.min.map_or(number, |min| min.min(number)));
-                    profile.max = Some(profile.max.map_or(number, |max| max.max(number)));
-                } else {
-                    profile.not_finite += 1;
-                    profile.first_not_finite.get_or_insert_with(|| (location(), text.to_owned()));
-                }
-            }
-            None => {
-                profile.first_not_number.get_or_insert_with(|| (location(), text.to_owned()));
-                if profile.not_numbers.len() < NOT_NUMBERS
-                    && !profile.not_numbers.iter().any(|other| other == text)
-                {
-                    profile.not_numbers.push(text.to_owned());
-                }
-                profile.booleans += usize::from(boolean_pair(text).is_some());
-                profile.decimal_commas += usize::from(has_decimal_comma(text));
-                profile.hexadecimals += usize::from(is_hexadecimal(text));
-            }
+impl ColumnProfiler {
+    /// `columns`: how many there are, which share the memory.
+    pub(crate) fn new(name: &str, columns: usize) -> Self {
+        Self {
+            profile: empty(name),
+            counts: HashMap::new(),
+            counts_room: (DISTINCT / columns.max(1)).clamp(1000, 1_000_000),
+            bytes_room: (BYTES / columns.max(1)).max(1 << 16),
+            numbers_room: usize::MAX,
+            full: false,
+            gave_up: false,
+            hash: 0,
         }
+    }
+
+    /// Stops telling values apart when there are so many different ones, all of them numbers.
+    pub(crate) fn with_numbers_room(mut self, numbers_room: usize) -> Self {
+        self.numbers_room = numbers_room;
+        self
+    }
+
+    /// Takes in the values of some of the next rows, in column `index`. `on_number` is called for each
+    /// number that is finite and does not mean a missing value, and for booleans of Arrow.
+    pub(crate) fn push(
+        &mut self,
+        rows: &Rows,
+        index: usize,
+        chosen: impl Iterator<Item = usize>,
+        missing: &MissingTexts,
+        mut on_number: impl FnMut(f64),
+    ) {
+        let cells = Cells::new(rows.batch.column(index));
+        let mut scratch = String::new();
+        for row in chosen {
+            self.profile.rows += 1;
+            let cell = cells.get(row);
+            let (number, is_missing) = match cell {
+                Cell::Missing => (None, true),
+                Cell::Text(text) => (number_or_infinity(text), missing.has_text(text)),
+                Cell::Integer(value) => (Some(value as f64), missing.has_number(value as f64)),
+                Cell::Number(value) => (Some(value), missing.has_number(value)),
+                Cell::Boolean(value) => {
+                    on_number(f64::from(u8::from(value)));
+                    (None, missing.has_text(if value { "true" } else { "false" }))
+                }
+            };
+            if is_missing {
+                self.profile.missing += 1;
+                self.add_to_hash(u64::MAX);
+                continue;
+            }
+            if let Some(number) = number {
+                self.add_to_hash(number.to_bits());
+            }
+            if let Some(number) = number {
+                self.number(number, || (rows.location(row), text(cell, &mut String::new()).into()));
+                // A text may be another way to write a number that means a missing value.
+                if number.is_finite() && !missing.has_number(number) {
+                    on_number(number);
+                }
+                if self.gave_up {
+                    continue;
+                }
+            }
+            let text = text(cell, &mut scratch);
+            if number.is_none() {
+                self.name(text, || rows.location(row));
+                for bytes in text.as_bytes().chunks(8) {
+                    let word = bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+                    self.add_to_hash(word);
+                }
+            }
+            self.count(text);
+        }
+    }
+
+    /// As rustc's FxHash.
+    fn add_to_hash(&mut self, word: u64) {
+        self.hash = (self.hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+
+    fn number(&mut self, number: f64, place: impl FnOnce() -> (Location, String)) {
+        let profile = &mut self.profile;
+        profile.numbers += 1;
+        if number.is_finite() {
+            profile.integers += usize::from(number.fract() == 0.0);
+            profile.min = Some(profile.min.map_or(number, |min| min.min(number)));
+            profile.max = Some(profile.max.map_or(number, |max| max.max(number)));
+        } else {
+            profile.not_finite += 1;
+            profile.first_not_finite.get_or_insert_with(place);
+        }
+    }
+
+    /// A value that is no number.
+    fn name(&mut self, text: &str, location: impl Fn() -> Location) {
+        let profile = &mut self.profile;
+        profile.first_not_number.get_or_insert_with(|| (location(), text.to_owned()));
+        if profile.not_numbers.len() < NOT_NUMBERS
+            && !profile.not_numbers.iter().any(|other| other == text)
+        {
+            profile.not_numbers.push(text.to_owned());
+        }
+        profile.booleans += usize::from(boolean_pair(text).is_some());
+        profile.decimal_commas += usize::from(has_decimal_comma(text));
+        profile.hexadecimals += usize::from(is_hexadecimal(text));
+    }
+
+    fn count(&mut self, text: &str) {
         if let Some(count) = self.counts.get_mut(text) {
             *count += 1;
         } else if !self.full {
@@ -177,16 +269,21 @@ impl Column {
             if !self.full {
                 self.bytes_room -= text.len();
                 self.counts.insert(text.into(), 1);
+                self.profile.distinct += 1;
             }
         }
         if !self.full {
             self.profile.distinct_of += 1;
+            if self.counts.len() >= self.numbers_room
+                && self.profile.numbers == self.profile.values()
+            {
+                (self.full, self.gave_up, self.counts) = (true, true, HashMap::new());
+            }
         }
     }
 
-    fn finish(self) -> ColumnProfile {
+    pub(crate) fn finish(self) -> Profiled {
         let mut profile = self.profile;
-        profile.distinct = self.counts.len();
         let mut counts: Vec<(&str, usize)> =
             self.counts.iter().map(|(text, count)| (&**text, *count)).collect();
         let order = |a: &(&str, usize), b: &(&str, usize)| b.1.cmp(&a.1).then(a.0.cmp(b.0));
@@ -197,7 +294,15 @@ impl Column {
         counts.sort_unstable_by(order);
         profile.most_common =
             counts.into_iter().map(|(text, count)| (text.to_owned(), count)).collect();
-        profile
+        Profiled { profile, counts: self.counts, gave_up: self.gave_up, hash: self.hash }
+    }
+}
+
+/// A value as a category has it.
+fn text<'a>(cell: Cell<'a>, scratch: &'a mut String) -> &'a str {
+    match cell {
+        Cell::Number(value) if value.is_nan() => "NaN",
+        cell => cell.text(scratch).unwrap_or(""),
     }
 }
 
@@ -221,13 +326,6 @@ fn empty(name: &str) -> ColumnProfile {
         decimal_commas: 0,
         hexadecimals: 0,
     }
-}
-
-fn written(buffer: &mut String, value: impl std::fmt::Display) -> &str {
-    buffer.clear();
-    // Writing to a `String` can't fail.
-    let _ = write!(buffer, "{value}");
-    buffer
 }
 
 /// A number, or the words for an infinite one, so that they are reported as such.

@@ -94,6 +94,7 @@ fn trained(table: Table, target: &str) -> Classifier<Flex> {
         loss: TargetKind::Auto,
         positive: None,
         columns: SchemaOptions { target: vec![target.to_owned()], ..SchemaOptions::default() },
+        streamed: false,
         valid_fraction: Some(recipe.valid_fraction),
         preprocess: recipe.preprocess,
         network: recipe.network,

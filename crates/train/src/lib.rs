@@ -64,7 +64,7 @@ pub use evaluation::{
     CALIBRATION_BINS, Comparison, Evaluation, Importance, Interval, Intervals, Metric, Scores,
     ThresholdRule, class_rows, compare, fit_temperature, logit_loss, permutation_importance,
 };
-pub use fit::{Hooks, Trained, fit, fit_with};
+pub use fit::{Hooks, TrainData, Trained, fit, fit_with};
 pub use metrics::{
     ConfusionMatrix, ReliabilityBin, brier, brier_binary, expected_calibration_error, log_loss,
     macro_ovr, pr_auc, pr_curve, reliability, roc_auc, roc_curve, top_k_accuracy,

@@ -66,22 +66,22 @@ pub(crate) fn kernel_targets(dataset: &Dataset) -> kiln_kernels::Targets<'_> {
 }
 
 /// Checks that the data has the features that the network takes and the targets that the task asks
-/// for.
-pub(crate) fn check_dataset(
+/// for. Of the data: how many features a row has, and the targets.
+pub(crate) fn check_data(
     task: Task,
     d_input: usize,
-    dataset: &Dataset,
+    (found, targets): (usize, &Targets),
 ) -> Result<(), TrainError> {
     task.validate()?;
-    if dataset.d_input() != d_input {
+    if found != d_input {
         return Err(TrainError::Mismatch {
             what: "data",
-            found: format!("{} features wide", dataset.d_input()),
+            found: format!("{found} features wide"),
             other: "network",
             expected: format!("{d_input}"),
         });
     }
-    let (fits, expected) = match (task, dataset.targets()) {
+    let (fits, expected) = match (task, targets) {
         (Task::Binary, Targets::Classes { num_classes, .. }) => {
             (*num_classes == 2, "binary, with 2 classes or one column".to_owned())
         }
@@ -100,7 +100,7 @@ pub(crate) fn check_dataset(
     if fits {
         return Ok(());
     }
-    let found = match dataset.targets() {
+    let found = match targets {
         Targets::Classes { num_classes, .. } => format!("an index of {num_classes} classes"),
         Targets::Dense { width, .. } => format!("{width} columns wide"),
     };

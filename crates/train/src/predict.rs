@@ -6,7 +6,7 @@ use kiln_model::{LossConfig, Mlp, Task};
 use crate::{
     error::TrainError,
     evaluation::argmax,
-    objective::{Objective, check_dataset, kernel_targets},
+    objective::{Objective, check_data, kernel_targets},
 };
 
 /// Rows that go through the network at once where no gradient is wanted.
@@ -35,7 +35,7 @@ pub fn predict<B: KilnBackend>(
     dataset: &Dataset,
     device: &B::Device,
 ) -> Result<Predictions, TrainError> {
-    check_dataset(task, model.d_input(), dataset)?;
+    check_data(task, model.d_input(), (dataset.d_input(), dataset.targets()))?;
     check_head(task, model.d_output())?;
     let network = if B::HOST { Network::of(model) } else { None };
     Ok(match network {

@@ -106,7 +106,8 @@ pub(super) fn drawn_rows(manifest: &Manifest) -> CheckRows {
         names.zip(arrays).map(|(name, array)| (name, array, true)),
     )
     .expect("columns of one length, with names that are all different");
-    let rows = Rows { batch, first_row: 0, lines: Vec::new(), problems: Vec::new() };
+    let rows =
+        Rows { batch, first_row: 0, lines: Vec::new(), picked: Vec::new(), problems: Vec::new() };
     CheckRows { rows, of: "rows drawn at random".to_owned() }
 }
 

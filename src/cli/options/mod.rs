@@ -63,9 +63,18 @@ pub(crate) struct Options {
     /// A file of validation rows, in place of rows held out
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub(crate) valid: Option<PathBuf>,
-    /// Share of the rows held out for validation, class by class; 0 for none [default: 0.15]
+    /// Share of the rows held out for validation, class by class; 0 for none [default: 0.15, of a stream
+    /// about 100,000 rows at most]
     #[arg(long, value_name = "FRACTION", help_heading = "Data", conflicts_with = "valid")]
     pub(crate) valid_fraction: Option<f64>,
+    /// Read the rows anew in every epoch, for a file that does not fit into memory
+    ///
+    /// The file is a Parquet file, or a CSV file that is not compressed. It is read once to find the kinds
+    /// of the columns, the classes and what features are scaled by, and then in every epoch, in another
+    /// order, while the rows before are trained on. The rows held out stay in memory; each is drawn by
+    /// itself
+    #[arg(long, num_args = 0, default_missing_value = "true", help_heading = "Data")]
+    pub(crate) stream: Option<bool>,
     /// What a TOML file says of the delimiter; the flag is among those of every command.
     #[arg(skip)]
     pub(crate) delimiter: Option<char>,

@@ -1,6 +1,6 @@
 use anyhow::{Context, bail};
 use kiln::{
-    data::{SchemaOptions, Table, TargetKind, column_index},
+    data::{SchemaOptions, TargetKind, column_index},
     tabular::{ClassWeights, Recipe, Settings},
     train::GradientClipping,
 };
@@ -12,29 +12,33 @@ use super::{
 };
 
 impl Options {
-    /// Fills in every default.
+    /// Fills in every default, for a table with these columns.
     ///
     /// # Errors
     ///
     /// No target, or one that the table lacks; an unknown optimizer.
-    pub(crate) fn resolve(&self, table: &Table) -> anyhow::Result<Settings> {
+    pub(crate) fn resolve(
+        &self,
+        table: &str,
+        columns: &[String],
+        recipe: Recipe,
+    ) -> anyhow::Result<Settings> {
         let target = self.target.as_deref().unwrap_or_default();
         if target.is_empty() {
             let usage = UsageError(format!(
                 "no target: say with `--target` which column to predict (a name, a position \
                  counted from 1, or `last`); the columns are {}",
-                names(table.columns())
+                names(columns)
             ));
             return Err(usage.into());
         }
         let target: Vec<String> = target
             .iter()
-            .map(|name| column(table.name(), table.columns(), name))
+            .map(|name| column(table, columns, name))
             .collect::<anyhow::Result<_>>()?;
         let columns = |names: &Option<Vec<String>>| names.clone().unwrap_or_default();
 
-        let Recipe { valid_fraction, mut preprocess, mut network, calibration, mut train } =
-            Recipe::new(table.num_rows());
+        let Recipe { valid_fraction, mut preprocess, mut network, calibration, mut train } = recipe;
         let valid_fraction = match (self.valid_fraction, &self.valid) {
             (_, Some(_)) => None,
             (Some(0.0), None) => None,
@@ -91,6 +95,7 @@ impl Options {
                 missing: self.missing.clone(),
             },
             valid_fraction,
+            streamed: self.stream == Some(true),
             preprocess,
             network,
             class_weights: match &self.class_weights {
@@ -121,6 +126,7 @@ impl Options {
                 Some(_) => None,
                 None => Some(settings.valid_fraction.unwrap_or(0.0)),
             },
+            stream: settings.streamed.then_some(true),
             delimiter: typed.delimiter,
             header: typed.header,
             scaling: Some(preprocess.scaling),

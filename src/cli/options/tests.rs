@@ -1,4 +1,7 @@
-use kiln::data::{ReadOptions, Table, TableReader};
+use kiln::{
+    data::{ReadOptions, Table, TableReader},
+    tabular::Recipe,
+};
 
 use super::{
     Options, UsageError, column, read_config,
@@ -52,14 +55,16 @@ fn what_is_printed_says_the_same_run() {
         class_weights: Some(ClassWeightsOption::Given(vec![1.0, 2.5])),
         clip_norm: Some(1.5),
         valid_fraction: Some(0.0),
+        stream: Some(true),
         hidden: Some(Hidden(vec![])),
         ..Options::default()
     };
-    let settings = typed.resolve(&table).unwrap();
+    let resolve = |of: &Options| of.resolve(table.name(), table.columns(), Recipe::new(2)).unwrap();
+    let settings = resolve(&typed);
     assert_eq!((settings.columns.target[0].as_str(), settings.train.early_stopping), ("y", None));
     let text = toml::to_string(&Options::from_settings(&settings, &typed)).unwrap();
     let read: Options = toml::from_str(&text).unwrap();
-    assert_eq!(read.resolve(&table).unwrap(), settings, "{text}");
+    assert_eq!(resolve(&read), settings, "{text}");
 }
 
 #[test]

@@ -41,13 +41,13 @@ pub struct Embedded {
     pub d_embedding: usize,
 }
 
-pub(super) enum Categorical {
+pub(crate) enum Categorical {
     OneHot(OneHot),
     Embedded(Embedded),
 }
 
 /// `None` where the values tell nothing: all are the same, or no two.
-pub(super) fn fit(
+pub(crate) fn fit(
     counts: HashMap<String, usize>,
     any_missing: bool,
     config: &PreprocessConfig,

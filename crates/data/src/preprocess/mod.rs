@@ -18,6 +18,7 @@ use crate::table::Cell;
 
 pub use boolean::BOOLEAN_TEXTS;
 pub(crate) use boolean::{boolean_pair, cell_boolean};
+pub(crate) use categorical::{Categorical, fit as fit_categories};
 pub use categorical::{Embedded, OneHot};
 pub use config::{PreprocessConfig, Scaling};
 pub use numeric::{Numeric, Scale, quantile};

@@ -106,18 +106,20 @@ impl Scale {
         let distance = |value: &f64| (value - center).clamp(f64::MIN, f64::MAX);
         let largest = values.iter().map(|value| distance(value).abs()).fold(0.0, f64::max);
         let squares: f64 = values.iter().map(|value| (distance(value) / largest).powi(2)).sum();
-        Self::new(center, largest * (squares / n).sqrt())
+        Self::of(center, largest * (squares / n).sqrt())
     }
 
     /// Median and interquartile range; half the range where the quartiles are equal.
     fn robust(sorted: &[f64]) -> Self {
-        let (q25, q75) = (quantile(sorted, 0.25), quantile(sorted, 0.75));
-        let spread =
-            if q25 == q75 { sorted[sorted.len() - 1] / 2.0 - sorted[0] / 2.0 } else { q75 - q25 };
-        Self::new(quantile(sorted, 0.5), spread)
+        let quartiles = [0.25, 0.5, 0.75].map(|fraction| quantile(sorted, fraction));
+        Self::of_quartiles(quartiles, [sorted[0], sorted[sorted.len() - 1]])
     }
 
-    fn new(center: f64, spread: f64) -> Self {
+    pub(crate) fn of_quartiles([q25, median, q75]: [f64; 3], [min, max]: [f64; 2]) -> Self {
+        Self::of(median, if q25 == q75 { max / 2.0 - min / 2.0 } else { q75 - q25 })
+    }
+
+    pub(crate) fn of(center: f64, spread: f64) -> Self {
         Self { center, spread: spread.clamp(f64::MIN_POSITIVE, f64::MAX), clip: true }
     }
 

@@ -382,6 +382,7 @@ fn chunks_make_no_difference() {
                 batch: rows.batch.slice(first_row, len),
                 first_row,
                 lines: rows.lines[first_row..][..len].to_vec(),
+                picked: Vec::new(),
                 problems: Vec::new(),
             })
             .to_vec(),

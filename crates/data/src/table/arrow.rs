@@ -47,7 +47,7 @@ impl Rows {
         let batch =
             RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
                 .map_err(arrow_error)?;
-        Ok(Self { batch, first_row, lines: Vec::new(), problems: Vec::new() })
+        Ok(Self { batch, first_row, lines: Vec::new(), picked: Vec::new(), problems: Vec::new() })
     }
 }
 

@@ -27,16 +27,29 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Bytes read ahead at most.
 const LONGEST_BLOCK: usize = 16 << 20;
 
+/// The records of a text, of which the start was read before.
+type TextRecords = Records<BufReader<std::io::Chain<Cursor<Vec<u8>>, Text>>>;
+
 /// The chunks of a CSV text.
 pub(super) struct CsvChunks {
     name: String,
-    records: Records<BufReader<std::io::Chain<Cursor<Vec<u8>>, Text>>>,
+    records: TextRecords,
     header: bool,
     columns: Vec<String>,
     schema: SchemaRef,
     /// Whether the current record of `records` is the first row.
     first_is_row: bool,
     rows_read: usize,
+    /// The byte of the text at which the first row of the current chunk starts.
+    chunk_start: u64,
+}
+
+/// Where a chunk of a text starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct CsvStart {
+    pub(super) byte: u64,
+    pub(super) line: u64,
+    pub(super) rows_before: usize,
 }
 
 impl CsvChunks {
@@ -47,8 +60,10 @@ impl CsvChunks {
     ) -> Result<(Self, Format), DataError> {
         let (mut block, whole) = first_block(&mut text).map_err(|error| read_error(name, error))?;
         check_text(&block, name)?;
+        let mut start = 0;
         if block.starts_with(BYTE_ORDER_MARK) {
-            block.drain(..BYTE_ORDER_MARK.len());
+            start = BYTE_ORDER_MARK.len();
+            block.drain(..start);
         }
         let sample = sample(&block, whole);
         let delimiter = match options.delimiter {
@@ -59,7 +74,7 @@ impl CsvChunks {
         let header = options.header.unwrap_or_else(|| dialect::has_header(sample, delimiter));
 
         let input = BufReader::with_capacity(BLOCK, Cursor::new(block).chain(text));
-        let mut records = Records::new(input, delimiter);
+        let mut records = Records::new(input, delimiter).starting_at(1, start as u64);
         if let Some(max_columns) = options.max_columns {
             records = records.with_max_fields(max_columns);
         }
@@ -79,18 +94,45 @@ impl CsvChunks {
         } else {
             column_names(name, vec![String::new(); records.len()])?
         };
+        let mut chunks = Self::new(name, records, header, columns);
+        chunks.first_is_row = !header;
+        Ok((chunks, Format::Csv { delimiter, header }))
+    }
+
+    /// The chunks of a text from `start` on, which is where `text` begins.
+    pub(super) fn from_middle(
+        text: Text,
+        name: &str,
+        columns: &[String],
+        delimiter: u8,
+        header: bool,
+        start: CsvStart,
+    ) -> Self {
+        let input = BufReader::with_capacity(BLOCK, Cursor::new(Vec::new()).chain(text));
+        let records = Records::new(input, delimiter).starting_at(start.line, start.byte);
+        let mut chunks = Self::new(name, records, header, columns.to_vec());
+        chunks.rows_read = start.rows_before;
+        chunks
+    }
+
+    fn new(name: &str, records: TextRecords, header: bool, columns: Vec<String>) -> Self {
         let fields: Vec<Field> =
             columns.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
-        let chunks = Self {
+        Self {
             name: name.to_owned(),
             records,
             header,
             columns,
             schema: Arc::new(Schema::new(fields)),
-            first_is_row: !header,
+            first_is_row: false,
             rows_read: 0,
-        };
-        Ok((chunks, Format::Csv { delimiter, header }))
+            chunk_start: 0,
+        }
+    }
+
+    /// The byte of the text at which the last chunk starts.
+    pub(super) fn chunk_start(&self) -> u64 {
+        self.chunk_start
     }
 
     pub(super) fn columns(&self) -> &[String] {
@@ -112,6 +154,9 @@ impl CsvChunks {
             }
             if self.is_blank() {
                 continue;
+            }
+            if lines.is_empty() {
+                self.chunk_start = self.records.position();
             }
             bytes += self.records.text().len();
             match self.problem() {
@@ -141,7 +186,7 @@ impl CsvChunks {
             .expect("one text array per field, all of one length");
         let first_row = self.rows_read;
         self.rows_read += lines.len();
-        Ok(Some(Rows { batch, first_row, lines, problems }))
+        Ok(Some(Rows { batch, first_row, lines, picked: Vec::new(), problems }))
     }
 
     /// Whether the current record is a line of blanks in a table of several columns.

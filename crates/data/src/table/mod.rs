@@ -4,6 +4,7 @@ mod arrow;
 mod cells;
 mod csv;
 mod dialect;
+mod file;
 mod parquet;
 mod reader;
 mod records;
@@ -14,6 +15,8 @@ use arrow_array::RecordBatch;
 use crate::error::DataError;
 
 pub use cells::{Cell, Cells};
+pub(crate) use file::ChunkStart;
+pub use file::TableFile;
 pub use reader::{Format, ReadOptions, TableReader};
 
 /// Some successive rows of a table.
@@ -29,6 +32,8 @@ pub struct Rows {
     /// The line of the file, counted from 1, on which each row starts; empty where the source has no
     /// lines.
     pub lines: Vec<u64>,
+    /// The rows of the source that these were picked from, counted from 0; empty where they are all of it.
+    pub picked: Vec<usize>,
     /// The rows that could not be split into columns, in order.
     pub problems: Vec<RowProblem>,
 }
@@ -36,9 +41,10 @@ pub struct Rows {
 impl Rows {
     /// Where a row of this chunk stands in its source.
     pub fn location(&self, row: usize) -> Location {
-        match self.lines.get(row) {
-            Some(line) => Location::Line(*line),
-            None => Location::Row(self.first_row + row + 1),
+        match (self.lines.get(row), self.picked.get(row)) {
+            (Some(line), _) => Location::Line(*line),
+            (None, Some(row)) => Location::Row(row + 1),
+            (None, None) => Location::Row(self.first_row + row + 1),
         }
     }
 
@@ -105,6 +111,11 @@ pub struct Table {
 }
 
 impl Table {
+    /// A table of successive chunks; `columns` are those of each of them.
+    pub(crate) fn of_chunks(name: &str, columns: &[String], chunks: Vec<Rows>) -> Self {
+        Self { name: name.to_owned(), columns: columns.to_vec(), chunks }
+    }
+
     /// The name of its source, for messages.
     pub fn name(&self) -> &str {
         &self.name
@@ -195,6 +206,7 @@ pub(crate) fn typed_table(name: &str, columns: Vec<(&str, arrow_array::ArrayRef)
     let names = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
     let columns = columns.into_iter().map(|(name, array)| (name, array, true));
     let batch = RecordBatch::try_from_iter_with_nullable(columns).expect("columns of equal length");
-    let chunk = Rows { batch, first_row: 0, lines: Vec::new(), problems: Vec::new() };
+    let chunk =
+        Rows { batch, first_row: 0, lines: Vec::new(), picked: Vec::new(), problems: Vec::new() };
     Table { name: name.to_owned(), columns: names, chunks: vec![chunk] }
 }

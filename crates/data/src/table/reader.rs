@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -52,7 +53,7 @@ pub struct TableReader {
     done: bool,
 }
 
-enum Chunks {
+pub(super) enum Chunks {
     Csv(Box<CsvChunks>),
     Parquet(Box<ParquetChunks>),
 }
@@ -70,11 +71,8 @@ impl TableReader {
         }
         let name = path.display().to_string();
         match source::open(path)? {
-            Source::Text(text) => Self::csv(text, name, options),
-            Source::Parquet(file) => {
-                let chunks = Chunks::Parquet(Box::new(ParquetChunks::open(file, &name)?));
-                Ok(Self { name, format: Format::Parquet, chunks, any_rows: false, done: false })
-            }
+            Source::Text { text, .. } => Self::csv(text, name, options),
+            Source::Parquet(file) => Self::parquet(file, name),
         }
     }
 
@@ -91,10 +89,26 @@ impl TableReader {
         Self::csv(source::stream(input, name)?, name.to_owned(), options)
     }
 
-    fn csv(text: source::Text, name: String, options: &ReadOptions) -> Result<Self, DataError> {
+    pub(super) fn csv(
+        text: source::Text,
+        name: String,
+        options: &ReadOptions,
+    ) -> Result<Self, DataError> {
         let (chunks, format) = CsvChunks::open(text, &name, options)?;
-        let chunks = Chunks::Csv(Box::new(chunks));
-        Ok(Self { name, format, chunks, any_rows: false, done: false })
+        Ok(Self::new(name, format, Chunks::Csv(Box::new(chunks))))
+    }
+
+    pub(super) fn parquet(file: File, name: String) -> Result<Self, DataError> {
+        let chunks = Chunks::Parquet(Box::new(ParquetChunks::open(file, &name)?));
+        Ok(Self::new(name, Format::Parquet, chunks))
+    }
+
+    pub(super) fn new(name: String, format: Format, chunks: Chunks) -> Self {
+        Self { name, format, chunks, any_rows: false, done: false }
+    }
+
+    pub(super) fn chunks(&self) -> &Chunks {
+        &self.chunks
     }
 
     /// The name of the source, for messages.

@@ -44,8 +44,12 @@ pub(super) struct Records<R> {
     next_line: u64,
     /// Whether the byte before that was a carriage return that ended a line.
     after_return: bool,
+    /// Bytes of `input` taken so far.
+    position: u64,
     /// The line on which the current record starts.
     start: u64,
+    /// The byte at which it starts.
+    start_position: u64,
     /// The current record as it stands in the input.
     raw: Vec<u8>,
     text: Vec<u8>,
@@ -62,13 +66,21 @@ impl<R: BufRead> Records<R> {
             delimiter,
             next_line: 1,
             after_return: false,
+            position: 0,
             start: 1,
+            start_position: 0,
             raw: Vec::new(),
             text: vec![0; 1024],
             ends: vec![0; 64],
             fields: 0,
             max_fields: MAX_FIELDS,
         }
+    }
+
+    /// With an input that starts in the middle of a text, on this line and at this byte.
+    pub(super) fn starting_at(mut self, line: u64, position: u64) -> Self {
+        (self.next_line, self.position) = (line, position);
+        self
     }
 
     /// With another limit on the fields of a record, [`MAX_FIELDS`] at most.
@@ -82,7 +94,7 @@ impl<R: BufRead> Records<R> {
     pub(super) fn advance(&mut self) -> Result<bool, RecordError> {
         self.fields = 0;
         self.skip_line_ends()?;
-        self.start = self.next_line;
+        (self.start, self.start_position) = (self.next_line, self.position);
         self.raw.clear();
         let mut written = 0;
         loop {
@@ -99,7 +111,7 @@ impl<R: BufRead> Records<R> {
             let ends_in_return = input[..read].last() == Some(&b'\r');
             self.next_line += count_line_feeds(&input[..read]);
             self.raw.extend_from_slice(&input[..read]);
-            self.input.consume(read);
+            self.consume(read);
             written += more_text;
             self.fields += more_fields;
             if self.raw.len() > MAX_BYTES {
@@ -186,6 +198,16 @@ impl<R: BufRead> Records<R> {
         self.start
     }
 
+    /// The byte of the text at which the current record starts.
+    pub(super) fn position(&self) -> u64 {
+        self.start_position
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.input.consume(bytes);
+        self.position += bytes as u64;
+    }
+
     fn skip_line_ends(&mut self) -> Result<(), RecordError> {
         loop {
             let input = filled(&mut self.input)?;
@@ -201,7 +223,7 @@ impl<R: BufRead> Records<R> {
                     return Ok(());
                 }
             }
-            self.input.consume(1);
+            self.consume(1);
         }
     }
 }

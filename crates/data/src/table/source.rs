@@ -13,7 +13,11 @@ pub(super) type Text = Box<dyn Read + Send>;
 
 /// What a file holds, by its first bytes.
 pub(super) enum Source {
-    Text(Text),
+    Text {
+        text: Text,
+        /// What the file is compressed by, if it is.
+        compression: Option<&'static str>,
+    },
     Parquet(File),
 }
 
@@ -41,7 +45,13 @@ pub(super) fn open(path: &Path) -> Result<Source, DataError> {
         return Ok(Source::Parquet(file));
     }
     let name = path.display().to_string();
-    decompressed(Cursor::new(start.clone()).chain(file), &start, &name).map(Source::Text)
+    let compression = compression(&start);
+    let text = decompressed(Cursor::new(start.clone()).chain(file), &start, &name)?;
+    Ok(Source::Text { text, compression })
+}
+
+fn compression(start: &[u8]) -> Option<&'static str> {
+    if start.starts_with(&gzip::MAGIC) { Some("gzip") } else { (start == ZSTD).then_some("zstd") }
 }
 
 /// What a stream holds, decompressed where it is compressed.
@@ -59,14 +69,14 @@ fn decompressed(
     start: &[u8],
     name: &str,
 ) -> Result<Text, DataError> {
-    let mut inner: Text = if start.starts_with(&gzip::MAGIC) {
-        Box::new(Whole { inner: MultiGzDecoder::new(whole), format: "gzip" })
-    } else if start == ZSTD {
-        let inner = zstd::Decoder::new(whole)
-            .map_err(|source| DataError::Read { path: name.into(), source })?;
-        Box::new(Whole { inner, format: "zstd" })
-    } else {
-        return Ok(Box::new(whole));
+    let mut inner: Text = match compression(start) {
+        None => return Ok(Box::new(whole)),
+        Some(format @ "gzip") => Box::new(Whole { inner: MultiGzDecoder::new(whole), format }),
+        Some(format) => {
+            let inner = zstd::Decoder::new(whole)
+                .map_err(|source| DataError::Read { path: name.into(), source })?;
+            Box::new(Whole { inner, format })
+        }
     };
     let start = first_bytes(&mut inner).map_err(|error| read_error(name, error))?;
     if start == PARQUET {

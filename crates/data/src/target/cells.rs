@@ -11,12 +11,12 @@ pub(super) struct Refused {
     pub(super) message: String,
 }
 
-/// Calls `read` with the cells of each row's columns; gives what it says, and false for rows that
+/// Calls `read` with the number of each row and the cells of its columns; gives what it says, and false for rows that
 /// could not be split into columns.
 pub(super) fn each_row(
     table: &Table,
     columns: &[String],
-    mut read: impl FnMut(&[Cell]) -> Result<bool, Refused>,
+    mut read: impl FnMut(usize, &[Cell]) -> Result<bool, Refused>,
 ) -> Result<Vec<bool>, DataError> {
     let indices: Vec<usize> =
         columns.iter().map(|column| table.column(column)).collect::<Result<_, _>>()?;
@@ -33,7 +33,7 @@ pub(super) fn each_row(
             }
             cells.clear();
             cells.extend(columns_of_cells.iter().map(|column| column.get(row)));
-            kept.push(read(&cells).map_err(|refused| DataError::Row {
+            kept.push(read(kept.len(), &cells).map_err(|refused| DataError::Row {
                 table: table.name().to_owned(),
                 problem: rows.problem(
                     row,

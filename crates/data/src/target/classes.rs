@@ -1,44 +1,32 @@
 use std::cmp::Ordering;
-use std::collections::HashSet;
 
-use super::cells::{each_row, present};
 use super::{MAX_CLASSES, TargetForm, TargetKind};
 use crate::error::DataError;
 use crate::number::parse_number;
-use crate::table::Table;
 
 /// Numbers with more different values than this may be a quantity rather than classes.
 const MAX_NUMBER_CLASSES: usize = 20;
 
-/// The classes of one column, in order.
-pub(super) fn find_classes(
-    table: &Table,
+/// The classes of one column, in order; `found` are its different values, and `rows` those that have one
+/// of `all_rows`.
+pub(super) fn sorted_classes(
+    table: &str,
     column: &str,
-    missing: &[String],
+    found: impl Iterator<Item = String>,
+    [rows, all_rows]: [usize; 2],
 ) -> Result<Vec<String>, DataError> {
-    let mut found: HashSet<String> = HashSet::new();
-    let mut scratch = String::new();
-    let kept = each_row(table, &[column.to_owned()], |cells| {
-        let class = present(cells[0], missing, &mut scratch);
-        if let Some(class) = class
-            && !found.contains(class)
-        {
-            found.insert(class.to_owned());
-        }
-        Ok(class.is_some())
-    })?;
-    let rows = kept.into_iter().filter(|kept| *kept).count();
-    let mut classes: Vec<String> = found.into_iter().collect();
+    let mut classes: Vec<String> = found.collect();
     classes.sort_unstable();
-    let (name, column) = (table.name().to_owned(), column.to_owned());
     match classes.as_mut_slice() {
-        [] => return Err(missing_everywhere(table, &column)),
+        [] => return Err(missing_everywhere(table, column, all_rows)),
         [class] => {
+            let (table, column) = (table.to_owned(), column.to_owned());
             let class = std::mem::take(class);
-            return Err(DataError::SingleClass { table: name, column, class, rows });
+            return Err(DataError::SingleClass { table, column, class, rows });
         }
         _ => {}
     }
+    let (name, column) = (table.to_owned(), column.to_owned());
     let distinct = classes.len();
     let number = |class: &String| parse_number(class).filter(|number| number.is_finite());
     if let Some(numbers) = classes.iter().map(number).collect::<Option<Vec<f64>>>() {
@@ -62,7 +50,7 @@ pub(super) fn find_classes(
 
 pub(super) fn class_form(
     classes: Vec<String>,
-    table: &Table,
+    table: &str,
     column: &str,
     kind: TargetKind,
 ) -> Result<TargetForm, DataError> {
@@ -71,7 +59,7 @@ pub(super) fn class_form(
             Ok(classes) => Ok(TargetForm::Binary { classes }),
             Err(classes) if kind == TargetKind::Auto => Ok(TargetForm::Sparse { classes }),
             Err(classes) => Err(DataError::NotBinary {
-                table: table.name().to_owned(),
+                table: table.to_owned(),
                 column: column.to_owned(),
                 classes: classes.len(),
             }),
@@ -81,10 +69,6 @@ pub(super) fn class_form(
     }
 }
 
-pub(super) fn missing_everywhere(table: &Table, column: &str) -> DataError {
-    DataError::TargetMissing {
-        table: table.name().to_owned(),
-        column: column.to_owned(),
-        rows: table.num_rows(),
-    }
+pub(super) fn missing_everywhere(table: &str, column: &str, rows: usize) -> DataError {
+    DataError::TargetMissing { table: table.to_owned(), column: column.to_owned(), rows }
 }

@@ -2,6 +2,7 @@
 
 mod cells;
 mod classes;
+mod scan;
 #[cfg(test)]
 mod tests;
 
@@ -10,7 +11,8 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use self::cells::{Refused, each_row, label, present};
-use self::classes::{class_form, find_classes, missing_everywhere};
+use self::classes::missing_everywhere;
+pub(crate) use self::scan::TargetScan;
 use crate::dataset::Targets;
 use crate::error::{DataError, listed};
 use crate::preprocess::shown;
@@ -125,39 +127,9 @@ impl TargetEncoder {
         positive: Option<&str>,
         missing: &[String],
     ) -> Result<Self, DataError> {
-        if columns.is_empty() || has_repeats(columns) {
-            return Err(DataError::TargetColumns { columns: columns.to_vec() });
-        }
-        let encoder = |form| Self { columns: columns.to_vec(), form, missing: missing.to_vec() };
-        let form = match columns {
-            [column] => class_form(find_classes(table, column, missing)?, table, column, kind)?,
-            _ if columns.len() > MAX_CLASSES => {
-                return Err(DataError::TooManyClasses {
-                    table: table.name().to_owned(),
-                    found: columns.len(),
-                    limit: MAX_CLASSES,
-                });
-            }
-            _ => match kind {
-                TargetKind::Sparse => {
-                    return Err(DataError::SparseColumns { columns: columns.len() });
-                }
-                TargetKind::Binary => TargetForm::Labels,
-                TargetKind::Categorical => TargetForm::OneHot,
-                TargetKind::Auto => {
-                    let labels = encoder(TargetForm::Labels).encode(table)?.targets;
-                    if one_label_each(&labels) { TargetForm::OneHot } else { TargetForm::Labels }
-                }
-            },
-        };
-        let mut encoder = encoder(form);
-        if let Some(positive) = positive {
-            encoder.set_positive(positive)?;
-        }
-        if columns.len() > 1 {
-            encoder.encode(table)?;
-        }
-        Ok(encoder)
+        let mut scan = TargetScan::new(table.name(), columns, kind, missing)?;
+        scan.push(table, |_| true)?;
+        Ok(scan.finish(positive)?.0)
     }
 
     /// The target columns.
@@ -188,6 +160,15 @@ impl TargetEncoder {
     /// classes, not 0 or 1, or not a probability, and for the first row of probabilities with a sum
     /// more than 0.001 away from 1; [`DataError::TargetMissing`] where no row is kept.
     pub fn encode(&self, table: &Table) -> Result<EncodedTargets, DataError> {
+        let encoded = self.encode_any(table)?;
+        if !encoded.kept.contains(&true) {
+            return Err(missing_everywhere(table.name(), &self.columns[0], table.num_rows()));
+        }
+        Ok(encoded)
+    }
+
+    /// As [`encode`](Self::encode), but that it may be that no row is kept.
+    pub(crate) fn encode_any(&self, table: &Table) -> Result<EncodedTargets, DataError> {
         let (targets, kept) = match &self.form {
             TargetForm::Binary { .. } | TargetForm::Sparse { .. } => {
                 let (indices, kept) = self.indices(table)?;
@@ -207,9 +188,6 @@ impl TargetEncoder {
                 (Targets::Dense { values, width: self.columns.len() }, kept)
             }
         };
-        if !kept.contains(&true) {
-            return Err(missing_everywhere(table, &self.columns[0]));
-        }
         Ok(EncodedTargets { targets, kept })
     }
 
@@ -269,7 +247,7 @@ impl TargetEncoder {
             .collect();
         let mut indices = Vec::new();
         let mut scratch = String::new();
-        let kept = each_row(table, &self.columns, |cells| {
+        let kept = each_row(table, &self.columns, |_, cells| {
             let Some(class) = present(cells[0], &self.missing, &mut scratch) else {
                 return Ok(false);
             };
@@ -293,7 +271,7 @@ impl TargetEncoder {
         let mut values: Vec<f32> = Vec::new();
         let mut row: Vec<f64> = Vec::with_capacity(self.columns.len());
         let mut scratch = String::new();
-        let kept = each_row(table, &self.columns, |cells| {
+        let kept = each_row(table, &self.columns, |_, cells| {
             row.clear();
             for (column, &cell) in cells.iter().enumerate() {
                 if present(cell, &self.missing, &mut scratch).is_none() {
@@ -318,15 +296,6 @@ impl TargetEncoder {
             Ok(true)
         })?;
         Ok((values, kept))
-    }
-}
-
-fn one_label_each(targets: &Targets) -> bool {
-    match targets {
-        Targets::Dense { values, width } => {
-            values.chunks_exact(*width).all(|row| row.iter().sum::<f32>() == 1.0)
-        }
-        Targets::Classes { .. } => false,
     }
 }
 

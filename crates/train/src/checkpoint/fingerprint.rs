@@ -1,7 +1,9 @@
 use std::fmt;
 
 use bytemuck::cast_slice;
-use kiln_data::{Dataset, Targets};
+use kiln_data::{Dataset, StreamedRows, Targets};
+
+use crate::fit::TrainData;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -15,6 +17,23 @@ pub(crate) struct Fingerprint {
 }
 
 impl Fingerprint {
+    pub(crate) fn of_train(data: &TrainData) -> Self {
+        match data {
+            TrainData::Memory(data) => Self::of(data),
+            TrainData::Streamed(rows) => Self::of_streamed(rows),
+        }
+    }
+
+    fn of_streamed(rows: &StreamedRows) -> Self {
+        let mut hash = Sha256::new();
+        hash.update("streamed rows;");
+        hash.update(rows.identity());
+        // Its constants are those of the rows.
+        let preprocessor = serde_json::to_vec(rows.preprocessor());
+        hash.update(preprocessor.expect("plain data with text keys"));
+        Self::new(rows.rows(), rows.d_input(), hash)
+    }
+
     pub(crate) fn of(data: &Dataset) -> Self {
         let mut hash = Sha256::new();
         let mut part = |name: &str, bytes: &[u8]| {
@@ -31,8 +50,12 @@ impl Fingerprint {
         if let Some(weights) = data.weights() {
             part("weights", cast_slice(weights));
         }
+        Self::new(data.rows(), data.d_input(), hash)
+    }
+
+    fn new(rows: usize, d_input: usize, hash: Sha256) -> Self {
         let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { rows: data.rows(), d_input: data.d_input(), sha256 }
+        Self { rows, d_input, sha256 }
     }
 }
 

@@ -1,5 +1,5 @@
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use kiln_data::{Batches, Dataset};
+use kiln_data::{Batches, Dataset, StreamedRows, Targets};
 use kiln_model::{LossConfig, Mlp, Task};
 
 use crate::{
@@ -11,10 +11,65 @@ use crate::{
     predict::Rows,
 };
 
-/// The training rows.
+/// The rows to train on.
+#[derive(Debug, Clone)]
+pub enum TrainData {
+    /// All of them are there.
+    Memory(Dataset),
+    /// They are read anew in every epoch.
+    Streamed(StreamedRows),
+}
+
+impl From<Dataset> for TrainData {
+    fn from(data: Dataset) -> Self {
+        Self::Memory(data)
+    }
+}
+
+impl From<StreamedRows> for TrainData {
+    fn from(rows: StreamedRows) -> Self {
+        Self::Streamed(rows)
+    }
+}
+
+impl TrainData {
+    /// Rows in an epoch, at least 1.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Memory(data) => data.rows(),
+            Self::Streamed(rows) => rows.rows(),
+        }
+    }
+
+    /// Features per row, at least 1.
+    pub fn d_input(&self) -> usize {
+        match self {
+            Self::Memory(data) => data.d_input(),
+            Self::Streamed(rows) => rows.d_input(),
+        }
+    }
+
+    /// Calls `read` with the targets: of streamed rows, those of no rows.
+    pub(super) fn with_targets<T>(&self, read: impl FnOnce(&Targets) -> T) -> T {
+        match self {
+            Self::Memory(data) => read(data.targets()),
+            Self::Streamed(rows) => read(&rows.targets()),
+        }
+    }
+}
+
+/// The training rows, where they are trained on.
 pub(super) enum TrainRows<B: Backend> {
-    Host(Dataset),
-    Device(Batches<B>, Objective<B>),
+    Host(TrainData),
+    Device(DeviceRows<B>, Objective<B>),
+}
+
+/// Rows that go to the device.
+pub(crate) enum DeviceRows<B: Backend> {
+    /// All of them are there.
+    All(Batches<B>),
+    /// They go there a few batches at a time.
+    Streamed(StreamedRows),
 }
 
 impl<B: AutodiffBackend> TrainRows<B> {
@@ -22,15 +77,21 @@ impl<B: AutodiffBackend> TrainRows<B> {
         host: bool,
         task: Task,
         config: &TrainConfig,
-        dataset: Dataset,
+        data: TrainData,
         device: &B::Device,
     ) -> Result<Self, TrainError> {
         if host {
-            return Ok(Self::Host(dataset));
+            return Ok(Self::Host(data));
         }
-        let objective = Objective::new(task, &config.loss, dataset.targets(), device)?;
-        let batch_size = config.batch_size.rows_of(dataset.rows());
-        Ok(Self::Device(Batches::new(dataset, batch_size, device)?, objective))
+        let objective = data.with_targets(|of| Objective::new(task, &config.loss, of, device))?;
+        let rows = match data {
+            TrainData::Memory(data) => {
+                let batch_size = config.batch_size.rows_of(data.rows());
+                DeviceRows::All(Batches::new(data, batch_size, device)?)
+            }
+            TrainData::Streamed(rows) => DeviceRows::Streamed(rows),
+        };
+        Ok(Self::Device(rows, objective))
     }
 }
 

@@ -7,6 +7,8 @@ use kiln_data::Dataset;
 use kiln_kernels::{KilnBackend, TrainBackend};
 use kiln_model::{Mlp, MlpConfig, Normalization, Task};
 
+pub(crate) use self::data::DeviceRows;
+pub use self::data::TrainData;
 use self::{
     data::{TrainRows, Validation},
     run::Run,
@@ -15,10 +17,13 @@ use crate::{
     checkpoint::{Checkpoints, Fingerprint, Identity},
     config::{BatchSize, TrainConfig},
     error::TrainError,
-    objective::check_dataset,
+    objective::check_data,
     observer::{EpochRecord, Observer, StopReason},
     predict::check_head,
 };
+
+/// Most bytes of the features of a batch of streamed rows.
+const STREAMED_BATCH_BYTES: usize = 128 << 20;
 
 /// A trained network and how it came about.
 #[derive(Debug, Clone)]
@@ -37,6 +42,7 @@ pub struct Trained<B: Backend> {
 
 /// Trains a network.
 ///
+/// `train` is a [`Dataset`], or [`StreamedRows`](kiln_data::StreamedRows) that do not fit into memory.
 /// On a CPU backend of `f32` Kiln's kernels ([`kiln_kernels`]) do the work, unless the network has
 /// normalization; else Burn's operations do, and the datasets go to the device once. An iteration
 /// takes one batch: forward pass, mean loss (weighted where rows carry weights), backward pass,
@@ -58,7 +64,7 @@ pub fn fit<B: TrainBackend>(
     model: &MlpConfig,
     task: Task,
     config: &TrainConfig,
-    train: Dataset,
+    train: impl Into<TrainData>,
     valid: Option<Dataset>,
     device: &B::Device,
     observers: &mut [&mut dyn Observer],
@@ -100,11 +106,12 @@ pub fn fit_with<B: TrainBackend>(
     model: &MlpConfig,
     task: Task,
     config: &TrainConfig,
-    train: Dataset,
+    train: impl Into<TrainData>,
     valid: Option<Dataset>,
     device: &B::Device,
     hooks: Hooks<'_, '_>,
 ) -> Result<Trained<B::InnerBackend>, TrainError> {
+    let train = train.into();
     let Hooks { observers, checkpoints } = hooks;
     check_run(model, task, config, &train, valid.as_ref())?;
     // The kernels have no normalization, and number rows by 32 bits.
@@ -123,7 +130,7 @@ pub fn fit_with<B: TrainBackend>(
             task,
             network: model.clone().with_seed(config.seed),
             config: config.clone(),
-            train: Fingerprint::of(&train),
+            train: Fingerprint::of_train(&train),
             valid: valid.as_ref().map(Fingerprint::of),
         };
         (checkpoints, identity)
@@ -150,14 +157,24 @@ fn check_run(
     model: &MlpConfig,
     task: Task,
     config: &TrainConfig,
-    train: &Dataset,
+    train: &TrainData,
     valid: Option<&Dataset>,
 ) -> Result<(), TrainError> {
     config.validate()?;
     model.validate()?;
     check_head(task, model.d_output)?;
-    for dataset in std::iter::once(train).chain(valid) {
-        check_dataset(task, model.d_input, dataset)?;
+    train.with_targets(|of| check_data(task, model.d_input, (train.d_input(), of)))?;
+    if let Some(valid) = valid {
+        check_data(task, model.d_input, (valid.d_input(), valid.targets()))?;
+    }
+    if let TrainData::Streamed(rows) = train {
+        let most = STREAMED_BATCH_BYTES / (size_of::<f32>() * rows.d_input());
+        let batch_size = config.batch_size.rows_of(rows.rows());
+        if batch_size > most.max(1) {
+            let expected = format!("at most {most} rows of {} features", rows.d_input());
+            let expected = expected + ", for a batch of streamed rows is to fit into memory";
+            return Err(TrainError::field("batch_size", batch_size, expected));
+        }
     }
     if valid.is_none() {
         if config.early_stopping.is_some() {

@@ -175,7 +175,7 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
         for batch in first..iterations_per_epoch {
             let learning_rate = learning_rate(self.iteration);
             let (seed, iteration) = (self.seed, self.iteration);
-            let rows = self.learner.step(Step { seed, iteration, learning_rate });
+            let rows = self.learner.step(Step { seed, iteration, learning_rate })?;
             self.iteration += 1;
             let iteration = self.iteration;
             log.tell(&Event::Iteration { epoch: epoch + 1, iteration, rows, learning_rate })?;
@@ -238,6 +238,7 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
             valid_accuracy: score.map(|(_, accuracy)| accuracy),
             best,
             seconds,
+            waiting: self.learner.waiting(),
             // A coarse clock may not have moved.
             rows_per_second: run.rows as f64 / seconds.max(1e-9),
         };

@@ -100,7 +100,8 @@ impl<B: AutodiffBackend> Run<'_, B> {
             }
             TrainRows::Device(data, objective) => {
                 let network = start::<B>(model, saved, self.device)?;
-                Box::new(BurnLearner::new(self.task, self.config, objective, data, network))
+                let (task, config, device) = (self.task, self.config, self.device);
+                Box::new(BurnLearner::new(task, config, objective, data, network, device))
             }
         })
     }

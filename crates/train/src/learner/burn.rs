@@ -1,4 +1,4 @@
-use std::marker::PhantomData;
+use std::{collections::VecDeque, marker::PhantomData};
 
 use burn::{
     module::{AutodiffModule, Module, ModuleMapper, Param},
@@ -11,10 +11,13 @@ use burn_optim::GradientsParams;
 use kiln_data::{Batch, BatchTargets, Batches};
 use kiln_model::{Mlp, Task, weighted_mean};
 
-use super::{BatchLosses, Learner, Step, Tensors, take};
-use crate::{config::TrainConfig, objective::Objective, optimizer, random::dropout_rng};
+use super::{BatchLosses, Learner, Step, Tensors, reading::Reading, take};
+use crate::{
+    config::TrainConfig, error::TrainError, fit::DeviceRows, objective::Objective, optimizer,
+    random::dropout_rng,
+};
 
-/// Training by Burn's operations and optimizers, on rows that lie on the device.
+/// Training by Burn's operations and optimizers, on rows that lie on the device or are brought there.
 pub(crate) struct BurnLearner<'a, B: AutodiffBackend> {
     /// `None` during a step only.
     model: Option<Mlp<B>>,
@@ -22,11 +25,34 @@ pub(crate) struct BurnLearner<'a, B: AutodiffBackend> {
     config: &'a TrainConfig,
     optimizer: Box<dyn optimizer::Step<B>>,
     objective: &'a Objective<B>,
-    data: &'a Batches<B>,
-    batches: Box<dyn Iterator<Item = Batch<B>> + 'a>,
+    data: Rows<'a, B>,
+    batch_size: usize,
+    device: &'a B::Device,
     /// The last of the epoch so far.
     batch: Option<Batch<B>>,
     losses: Losses<B::InnerBackend>,
+}
+
+/// Where batches come from.
+enum Rows<'a, B: Backend> {
+    Device(&'a Batches<B>, Box<dyn Iterator<Item = Batch<B>> + 'a>),
+    /// And those that are on the device.
+    Streamed(Reading<'a>, VecDeque<Batch<B>>),
+}
+
+impl<B: Backend> Rows<'_, B> {
+    fn next(&mut self, batch_size: usize, device: &B::Device) -> Result<Batch<B>, TrainError> {
+        let next = match self {
+            Self::Device(_, batches) => batches.next(),
+            Self::Streamed(reading, present) => {
+                if present.is_empty() {
+                    present.extend(Batches::new(reading.next()?, batch_size, device)?.in_order());
+                }
+                present.pop_front()
+            }
+        };
+        Ok(next.expect("a batch for each iteration of the epoch"))
+    }
 }
 
 impl<'a, B: AutodiffBackend> BurnLearner<'a, B> {
@@ -34,9 +60,19 @@ impl<'a, B: AutodiffBackend> BurnLearner<'a, B> {
         task: Task,
         config: &'a TrainConfig,
         objective: &'a Objective<B>,
-        data: &'a Batches<B>,
+        data: &'a DeviceRows<B>,
         start: Mlp<B>,
+        device: &'a B::Device,
     ) -> Self {
+        let (data, batch_size) = match data {
+            DeviceRows::All(batches) => {
+                (Rows::Device(batches, Box::new(std::iter::empty())), batches.batch_size())
+            }
+            DeviceRows::Streamed(rows) => {
+                let batch_size = config.batch_size.rows_of(rows.rows());
+                (Rows::Streamed(Reading::new(rows, batch_size), VecDeque::new()), batch_size)
+            }
+        };
         Self {
             model: Some(start),
             task,
@@ -44,7 +80,8 @@ impl<'a, B: AutodiffBackend> BurnLearner<'a, B> {
             optimizer: config.optimizer.init(),
             objective,
             data,
-            batches: Box::new(std::iter::empty()),
+            batch_size,
+            device,
             batch: None,
             losses: Losses::new(),
         }
@@ -53,12 +90,18 @@ impl<'a, B: AutodiffBackend> BurnLearner<'a, B> {
 
 impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
     fn start_epoch(&mut self, seed: u64, epoch: usize) {
-        self.batches = Box::new(self.data.shuffled(seed, epoch as u64));
+        match &mut self.data {
+            Rows::Device(data, batches) => *batches = Box::new(data.shuffled(seed, epoch as u64)),
+            Rows::Streamed(reading, present) => {
+                reading.start_epoch(seed, epoch);
+                present.clear();
+            }
+        }
         self.losses = Losses::new();
     }
 
-    fn step(&mut self, at: Step) -> usize {
-        let batch = self.batches.next().expect("a batch for each iteration of the epoch");
+    fn step(&mut self, at: Step) -> Result<usize, TrainError> {
+        let batch = self.data.next(self.batch_size, self.device)?;
         self.batch = Some(batch.clone());
         let model = self.model.take().expect("put back after each step");
         let rows = batch.rows();
@@ -73,7 +116,14 @@ impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
             gradients = clipping.apply(&model, gradients);
         }
         self.model = Some(self.optimizer.step(at.learning_rate, model, gradients));
-        rows
+        Ok(rows)
+    }
+
+    fn waiting(&self) -> f64 {
+        match &self.data {
+            Rows::Device(..) => 0.0,
+            Rows::Streamed(reading, _) => reading.waited(),
+        }
     }
 
     fn end_epoch(&mut self) -> (Vec<f64>, f64, f64) {
@@ -119,10 +169,11 @@ impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
         let model = self.model.as_ref().expect("put back after each step");
         let optimizer = self.config.optimizer.init();
         self.optimizer =
-            optimizer.load(&saved, model, self.data.device()).map_err(|error| error.to_string())?;
+            optimizer.load(&saved, model, self.device).map_err(|error| error.to_string())?;
         *self.losses.read() = BatchLosses::load(batches, tensors)?;
-        for _ in 0..batches {
-            self.batches.next();
+        match &mut self.data {
+            Rows::Device(_, all) => drop(all.take(batches).last()),
+            Rows::Streamed(reading, _) => reading.skip(batches),
         }
         Ok(())
     }

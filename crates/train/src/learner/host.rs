@@ -3,26 +3,43 @@ use kiln_data::{Dataset, permutation};
 use kiln_kernels::{Batch, Clipping, Loss, Network, Trainer, TrainerConfig};
 use kiln_model::{Mlp, MlpConfig, Task};
 
-use super::{BatchLosses, Learner, Step, Tensors, take};
+use super::{BatchLosses, Learner, Step, Tensors, reading::Reading, take};
 use crate::{
-    clip::GradientClipping, config::TrainConfig, error::TrainError, objective::kernel_targets,
-    random::dropout_rng,
+    clip::GradientClipping, config::TrainConfig, error::TrainError, fit::TrainData,
+    objective::kernel_targets, random::dropout_rng,
 };
 
-/// Training by the kernels, on rows that stay where the dataset has them.
+/// Training by the kernels, on rows that stay where the dataset has them, or are read.
 pub(crate) struct HostLearner<'a, B: Backend> {
     trainer: Trainer,
     /// Numbers that the optimizer keeps for each parameter.
     slots: usize,
     model: MlpConfig,
-    data: &'a Dataset,
+    data: Rows<'a>,
     batch_size: usize,
     device: &'a B::Device,
-    /// The rows in the order of the epoch.
+    /// The rows that are there, in the order of the epoch.
     order: Vec<u32>,
     /// How many of them have been taken.
     taken: usize,
     losses: BatchLosses,
+}
+
+/// Where rows come from.
+enum Rows<'a> {
+    Memory(&'a Dataset),
+    /// What has been read last.
+    Streamed(Reading<'a>, Option<Dataset>),
+}
+
+impl Rows<'_> {
+    /// The rows that are there.
+    fn present(&self) -> Option<&Dataset> {
+        match self {
+            Self::Memory(data) => Some(data),
+            Self::Streamed(_, data) => data.as_ref(),
+        }
+    }
 }
 
 impl<'a, B: Backend> HostLearner<'a, B> {
@@ -36,7 +53,7 @@ impl<'a, B: Backend> HostLearner<'a, B> {
         model: &MlpConfig,
         task: Task,
         config: &TrainConfig,
-        data: &'a Dataset,
+        data: &'a TrainData,
         device: &'a B::Device,
     ) -> Result<Self, TrainError> {
         let batch_size = config.batch_size.rows_of(data.rows());
@@ -58,7 +75,10 @@ impl<'a, B: Backend> HostLearner<'a, B> {
             trainer,
             slots: config.optimizer.kernel().slots(),
             model: model.clone(),
-            data,
+            data: match data {
+                TrainData::Memory(data) => Rows::Memory(data),
+                TrainData::Streamed(rows) => Rows::Streamed(Reading::new(rows, batch_size), None),
+            },
             batch_size,
             device,
             order: Vec::new(),
@@ -70,31 +90,49 @@ impl<'a, B: Backend> HostLearner<'a, B> {
 
 impl<B: Backend> Learner<B> for HostLearner<'_, B> {
     fn start_epoch(&mut self, seed: u64, epoch: usize) {
-        let rows = self.data.rows();
         self.order.clear();
-        // As `Batches::shuffled`: a single batch keeps the dataset's order.
-        if self.batch_size < rows {
-            let order = permutation(rows, seed, epoch as u64);
-            self.order.extend(order.into_iter().map(|row| row as u32));
-        } else {
-            self.order.extend(0..rows as u32);
+        match &mut self.data {
+            // As `Batches::shuffled`: a single batch keeps the dataset's order.
+            Rows::Memory(data) if self.batch_size < data.rows() => {
+                let order = permutation(data.rows(), seed, epoch as u64);
+                self.order.extend(order.into_iter().map(|row| row as u32));
+            }
+            Rows::Memory(data) => self.order.extend(0..data.rows() as u32),
+            Rows::Streamed(reading, _) => reading.start_epoch(seed, epoch),
         }
         self.taken = 0;
         self.losses = BatchLosses::default();
     }
 
-    fn step(&mut self, at: Step) -> usize {
+    fn step(&mut self, at: Step) -> Result<usize, TrainError> {
+        if let Rows::Streamed(reading, present) = &mut self.data
+            && self.taken == self.order.len()
+        {
+            // The last first, so that both are never there at a time.
+            *present = None;
+            let next = reading.next()?;
+            self.order = (0..next.rows() as u32).collect();
+            self.taken = 0;
+            *present = Some(next);
+        }
+        let data = self.data.present().expect("rows for each iteration");
         let rest = &self.order[self.taken..];
         let rows = &rest[..self.batch_size.min(rest.len())];
-        let targets = kernel_targets(self.data);
-        let batch = Batch::new(self.data.features(), targets, self.data.weights(), rows);
+        let batch = Batch::new(data.features(), kernel_targets(data), data.weights(), rows);
         let rng = dropout_rng(at.seed, at.iteration);
         let loss = self.trainer.step(&batch, at.learning_rate, &rng);
         self.losses.losses.push(f64::from(loss));
         self.losses.weights.push(batch.weight());
         self.losses.right.push(self.trainer.right() as f64);
         self.taken += rows.len();
-        rows.len()
+        Ok(rows.len())
+    }
+
+    fn waiting(&self) -> f64 {
+        match &self.data {
+            Rows::Memory(_) => 0.0,
+            Rows::Streamed(reading, _) => reading.waited(),
+        }
     }
 
     fn end_epoch(&mut self) -> (Vec<f64>, f64, f64) {
@@ -110,8 +148,8 @@ impl<B: Backend> Learner<B> for HostLearner<'_, B> {
             0 => return Vec::new(),
             taken => &self.order[(taken - 1) / self.batch_size * self.batch_size..taken],
         };
-        let targets = kernel_targets(self.data);
-        let batch = Batch::new(self.data.features(), targets, self.data.weights(), rows);
+        let data = self.data.present().expect("the rows of the last step");
+        let batch = Batch::new(data.features(), kernel_targets(data), data.weights(), rows);
         let mut all = self.trainer.gradient(&batch).into_iter();
         let shapes = self.model.tensor_shapes().into_iter();
         shapes
@@ -141,7 +179,10 @@ impl<B: Backend> Learner<B> for HostLearner<'_, B> {
         let slots: Vec<Vec<f32>> = slots.collect::<Result<_, _>>()?;
         self.trainer.go_on_after(iterations, &slots);
         self.losses = BatchLosses::load(batches, tensors)?;
-        self.taken = self.order.len().min(batches * self.batch_size);
+        match &mut self.data {
+            Rows::Memory(data) => self.taken = data.rows().min(batches * self.batch_size),
+            Rows::Streamed(reading, _) => reading.skip(batches),
+        }
         Ok(())
     }
 }

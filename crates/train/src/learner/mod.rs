@@ -2,11 +2,14 @@
 
 mod burn;
 mod host;
+mod reading;
 
 use std::collections::BTreeMap;
 
 use ::burn::tensor::{DType, TensorData, backend::Backend};
 use kiln_model::Mlp;
+
+use crate::error::TrainError;
 
 pub(crate) use self::{burn::BurnLearner, host::HostLearner};
 
@@ -20,11 +23,18 @@ pub(crate) trait Learner<B: Backend> {
 
     /// One iteration, on the next batch of the epoch: forward pass, mean loss, backward pass, update.
     /// Returns the rows of the batch.
-    fn step(&mut self, at: Step) -> usize;
+    ///
+    /// # Errors
+    ///
+    /// Streamed rows can't be read.
+    fn step(&mut self, at: Step) -> Result<usize, TrainError>;
 
     /// The loss of each batch since the start of the epoch, their mean over all rows, and how many rows were
     /// decided right. A GPU has by then done all that it was given to do.
     fn end_epoch(&mut self) -> (Vec<f64>, f64, f64);
+
+    /// Seconds since the start of the epoch in which no step could be made, for its rows had not been read.
+    fn waiting(&self) -> f64;
 
     /// The network as it is now; `None` if a weight is not finite.
     fn model(&self) -> Option<Mlp<B>>;

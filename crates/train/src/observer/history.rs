@@ -11,7 +11,7 @@ use crate::error::TrainError;
 /// header.
 ///
 /// Columns: `restart, epoch, iterations, learning_rate, train_loss, train_accuracy, valid_loss,
-/// valid_accuracy, best, seconds, rows_per_second`, as in [`EpochRecord`]. Numbers are written so that they read
+/// valid_accuracy, best, seconds, rows_per_second, waiting`, as in [`EpochRecord`]. Numbers are written so that they read
 /// back exactly; an absent one is empty in CSV and `null` in JSON. Each row is in the file as soon
 /// as its epoch is over; a run that goes on from a checkpoint writes those of its earlier epochs first.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct HistoryFile {
 }
 
 const COLUMNS: &str = "restart,epoch,iterations,learning_rate,train_loss,train_accuracy,\
-                       valid_loss,valid_accuracy,best,seconds,rows_per_second";
+                       valid_loss,valid_accuracy,best,seconds,rows_per_second,waiting";
 
 impl HistoryFile {
     /// Creates the file. One that is there stays as it is until the first row replaces it.
@@ -87,12 +87,13 @@ fn csv(record: &EpochRecord) -> String {
         best,
         seconds,
         rows_per_second,
+        waiting,
     } = record;
     let optional = |value: &Option<f64>| value.map_or(String::new(), |value| value.to_string());
     let (valid_loss, valid_accuracy) = (optional(valid_loss), optional(valid_accuracy));
     format!(
         "{restart},{epoch},{iterations},{learning_rate},{train_loss},{train_accuracy},{valid_loss},\
-         {valid_accuracy},{best},{seconds},{rows_per_second}"
+         {valid_accuracy},{best},{seconds},{rows_per_second},{waiting}"
     )
 }
 
@@ -113,6 +114,7 @@ mod tests {
             best: true,
             seconds: 0.5,
             rows_per_second: 1234.5,
+            waiting: 0.25,
         }
     }
 
@@ -131,9 +133,9 @@ mod tests {
         assert_eq!(
             write("history.csv"),
             "restart,epoch,iterations,learning_rate,train_loss,train_accuracy,valid_loss,valid_accuracy,best,\
-             seconds,rows_per_second\n\
-             1,2,20,0.001,0.30000000000000004,0.5,0.25,0.75,true,0.5,1234.5\n\
-             1,2,20,0.001,0.30000000000000004,0.5,,,true,0.5,1234.5\n"
+             seconds,rows_per_second,waiting\n\
+             1,2,20,0.001,0.30000000000000004,0.5,0.25,0.75,true,0.5,1234.5,0.25\n\
+             1,2,20,0.001,0.30000000000000004,0.5,,,true,0.5,1234.5,0.25\n"
         );
     }
 

@@ -160,7 +160,7 @@ pub struct RunInfo {
     pub patience: Option<usize>,
 }
 
-/// One epoch, one row of the history. The two columns that depend on the clock stand last: without
+/// One epoch, one row of the history. The three columns that depend on the clock stand last: without
 /// them, two runs from one seed have equal histories.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -187,6 +187,9 @@ pub struct EpochRecord {
     pub seconds: f64,
     /// Training rows per second of that time.
     pub rows_per_second: f64,
+    /// Seconds of that time in which training waited for streamed rows to be read; 0 for rows in memory.
+    #[serde(default)]
+    pub waiting: f64,
 }
 
 impl EpochRecord {

@@ -188,6 +188,7 @@ mod tests {
             best: true,
             seconds: 1.0,
             rows_per_second: 54321.9,
+            waiting: 0.0,
         }
     }
 

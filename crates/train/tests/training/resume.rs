@@ -90,7 +90,7 @@ fn outcome<B: burn::tensor::backend::Backend>(trained: Trained<B>) -> Outcome {
 
 fn without_clock(mut history: Vec<EpochRecord>) -> Vec<EpochRecord> {
     for record in &mut history {
-        (record.seconds, record.rows_per_second) = (0.0, 0.0);
+        (record.seconds, record.rows_per_second, record.waiting) = (0.0, 0.0, 0.0);
     }
     history
 }

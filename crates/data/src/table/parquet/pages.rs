@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
@@ -23,6 +24,9 @@ const MAX_PAGE: u64 = 256 << 20;
 pub(super) struct CheckedGroups {
     pub(super) file: Arc<File>,
     pub(super) metadata: Arc<ParquetMetaData>,
+    /// Those that are read.
+    pub(super) groups: Range<usize>,
+    /// In them.
     pub(super) rows: usize,
 }
 
@@ -33,11 +37,11 @@ impl RowGroups for CheckedGroups {
 
     fn column_chunks(&self, column: usize) -> Result<Box<dyn PageIterator>> {
         let (file, metadata) = (Arc::clone(&self.file), Arc::clone(&self.metadata));
-        Ok(Box::new(ColumnChunks { file, metadata, column, group: 0 }))
+        Ok(Box::new(ColumnChunks { file, metadata, column, groups: self.groups.clone() }))
     }
 
     fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
-        Box::new(self.metadata.row_groups().iter())
+        Box::new(self.metadata.row_groups()[self.groups.clone()].iter())
     }
 
     fn metadata(&self) -> &ParquetMetaData {
@@ -50,15 +54,14 @@ struct ColumnChunks {
     file: Arc<File>,
     metadata: Arc<ParquetMetaData>,
     column: usize,
-    group: usize,
+    groups: Range<usize>,
 }
 
 impl Iterator for ColumnChunks {
     type Item = Result<Box<dyn PageReader>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let group = self.metadata.row_groups().get(self.group)?;
-        self.group += 1;
+        let group = &self.metadata.row_groups()[self.groups.next()?];
         Some(CheckedPages::new(&self.file, group, self.column).map(|pages| Box::new(pages) as _))
     }
 }

@@ -1,0 +1,222 @@
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{available_parallelism, spawn};
+
+use super::order::{Part, SHARDS};
+use super::rows::{Inner, StreamedRows};
+use crate::dataset::{Dataset, Targets};
+use crate::error::DataError;
+
+/// Rows that are handed over at a time, where a batch has not more: for each hand-over two threads have to
+/// wake up.
+const HANDED_OVER: usize = 16_384;
+/// Most threads that read.
+const READERS: usize = 8;
+
+/// The rows of an epoch, and of those that follow, in order; see [`StreamedRows::batches`].
+///
+/// After an error there are no more. The threads that read end when it is dropped.
+#[derive(Debug)]
+pub struct StreamedBatches(Receiver<Result<Dataset, DataError>>);
+
+impl Iterator for StreamedBatches {
+    type Item = Result<Dataset, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.recv().ok()
+    }
+}
+
+/// Where an epoch begins, and how its rows are handed over.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    seed: u64,
+    first_epoch: u64,
+    /// Rows of the first epoch that are left out.
+    left_out: usize,
+    handed_over: usize,
+}
+
+impl StreamedBatches {
+    pub(super) fn new(
+        rows: &StreamedRows,
+        seed: u64,
+        epoch: u64,
+        batches: usize,
+        batch_size: usize,
+    ) -> Self {
+        let (left_out, all) = (batches * batch_size, rows.rows());
+        assert!(batch_size > 0 && left_out < all, "batch {batches} of {batch_size} of {all} rows");
+        let handed_over = (HANDED_OVER / batch_size).max(1) * batch_size;
+        let plan = Plan { seed, first_epoch: epoch, left_out, handed_over };
+        // What trains takes the other half of the processor; of a GPU, the reading is all there is to do.
+        let readers = available_parallelism().map_or(1, |all| all.get() / 2).clamp(1, READERS);
+        let parts = (0..readers).map(|reader| {
+            let (sender, parts) = sync_channel(1);
+            let rows = Arc::clone(&rows.0);
+            spawn(move || read(&rows, plan, reader, readers, &sender));
+            parts
+        });
+        let mut turns = Turns { rows: Arc::clone(&rows.0), parts: parts.collect(), next_part: 0 };
+        let (sender, batches) = sync_channel(2);
+        spawn(move || turns.hand_over(plan, &sender));
+        Self(batches)
+    }
+}
+
+impl Plan {
+    /// The epochs, and how many rows of each are left out.
+    fn epochs(self) -> impl Iterator<Item = (u64, usize)> {
+        let left_out = move |epoch| if epoch == self.first_epoch { self.left_out } else { 0 };
+        (self.first_epoch..).map(move |epoch| (epoch, left_out(epoch)))
+    }
+}
+
+/// The parts of an epoch that have rows which are not left out, in the order in which they are needed.
+fn parts(rows: &Inner, seed: u64, epoch: u64, taken: &[usize; SHARDS]) -> Vec<Part> {
+    let mut parts = rows.shards.epoch(&rows.entries, seed, epoch);
+    parts.retain(|part| part.start + part.rows > taken[part.shard]);
+    // Those that are begun in their middle are needed first, each in the turn of its shard.
+    parts.sort_by_key(|part| (part.start.max(taken[part.shard]), part.shard));
+    parts
+}
+
+/// Reads every `readers`-th part, until nobody listens any more.
+fn read(
+    rows: &Inner,
+    plan: Plan,
+    reader: usize,
+    readers: usize,
+    parts_read: &SyncSender<Result<Dataset, DataError>>,
+) {
+    for (epoch, left_out) in plan.epochs() {
+        let taken = rows.shards.taken(left_out);
+        let parts = parts(rows, plan.seed, epoch, &taken);
+        for part in parts.iter().skip(reader).step_by(readers) {
+            let loaded = rows.load(part, plan.seed, epoch);
+            let failed = loaded.is_err();
+            if parts_read.send(loaded).is_err() || failed {
+                return;
+            }
+        }
+    }
+}
+
+/// Takes rows from the shards in turns.
+struct Turns {
+    rows: Arc<Inner>,
+    /// What each reader has read.
+    parts: Vec<Receiver<Result<Dataset, DataError>>>,
+    /// Of the epoch.
+    next_part: usize,
+}
+
+/// What a shard has in memory.
+struct Present {
+    part: Dataset,
+    /// Rows of it that have been taken.
+    taken: usize,
+}
+
+impl Turns {
+    fn hand_over(&mut self, plan: Plan, sender: &SyncSender<Result<Dataset, DataError>>) {
+        for (epoch, left_out) in plan.epochs() {
+            match self.epoch(plan, epoch, left_out, sender) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    // It does not matter whether anybody still listens.
+                    let _ = sender.send(Err(error));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Hands over an epoch; false where nobody listens any more.
+    fn epoch(
+        &mut self,
+        plan: Plan,
+        epoch: u64,
+        left_out: usize,
+        sender: &SyncSender<Result<Dataset, DataError>>,
+    ) -> Result<bool, DataError> {
+        let all = self.rows.shards.taken(self.rows.rows);
+        let mut taken = self.rows.shards.taken(left_out);
+        let parts = parts(&self.rows, plan.seed, epoch, &taken);
+        self.next_part = 0;
+        let mut shards: [Option<Present>; SHARDS] = std::array::from_fn(|_| None);
+        let unfinished = (0..SHARDS).filter(|shard| taken[*shard] < all[*shard]);
+        let next = unfinished.min_by_key(|shard| taken[*shard]);
+        let mut shard = next.expect("there are rows left");
+        let mut left = self.rows.rows - left_out;
+        while left > 0 {
+            let rows = left.min(plan.handed_over);
+            let mut batch = Gathered::new(&self.rows, rows);
+            for _ in 0..rows {
+                while taken[shard] == all[shard] {
+                    shard = (shard + 1) % SHARDS;
+                }
+                let present = match &mut shards[shard] {
+                    Some(present) if present.taken < present.part.rows() => present,
+                    other => {
+                        let part = &parts[self.next_part];
+                        debug_assert_eq!(part.shard, shard, "parts come as they are needed");
+                        let reader = &self.parts[self.next_part % self.parts.len()];
+                        // The old one first, so that both are never there at a time.
+                        *other = None;
+                        let loaded = reader.recv().expect("a reader ends with an error only")?;
+                        self.next_part += 1;
+                        other.insert(Present { part: loaded, taken: taken[shard] - part.start })
+                    }
+                };
+                batch.push(&present.part, present.taken);
+                present.taken += 1;
+                taken[shard] += 1;
+                shard = (shard + 1) % SHARDS;
+            }
+            left -= rows;
+            if sender.send(Ok(batch.finish())).is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Rows from several parts.
+struct Gathered {
+    features: Vec<f32>,
+    d_input: usize,
+    targets: Targets,
+    weights: Vec<f32>,
+}
+
+impl Gathered {
+    fn new(of: &Arc<Inner>, rows: usize) -> Self {
+        let of = StreamedRows(Arc::clone(of));
+        let d_input = of.d_input();
+        let features = Vec::with_capacity(rows * d_input);
+        Self { features, d_input, targets: of.targets(), weights: Vec::new() }
+    }
+
+    fn push(&mut self, part: &Dataset, row: usize) {
+        self.features.extend_from_slice(part.row(row));
+        match (&mut self.targets, part.targets()) {
+            (Targets::Classes { indices, .. }, Targets::Classes { indices: from, .. }) => {
+                indices.push(from[row]);
+            }
+            (Targets::Dense { values, width }, Targets::Dense { values: from, .. }) => {
+                values.extend_from_slice(&from[row * *width..][..*width]);
+            }
+            _ => unreachable!("one encoder makes one form of targets"),
+        }
+        self.weights.extend(part.weights().map(|weights| weights[row]));
+    }
+
+    fn finish(self) -> Dataset {
+        let Self { features, d_input, targets, weights } = self;
+        let weights = (!weights.is_empty()).then_some(weights);
+        Dataset::of_checked(features, d_input, targets, weights)
+    }
+}

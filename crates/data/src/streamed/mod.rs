@@ -1,0 +1,13 @@
+//! Tables that are larger than memory: read once to learn what is in them, then anew in every epoch.
+
+mod batches;
+mod index;
+mod order;
+mod rows;
+mod scan;
+mod sketch;
+mod statistics;
+
+pub use batches::StreamedBatches;
+pub use rows::StreamedRows;
+pub use scan::{HoldOut, ScanOptions, Scanned, scan};

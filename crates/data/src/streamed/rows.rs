@@ -1,0 +1,172 @@
+use std::sync::Arc;
+
+use super::batches::StreamedBatches;
+use super::index::Entry;
+use super::order::{Part, SHARDS, Shards, row_order};
+use super::scan::HoldOut;
+use crate::dataset::{Dataset, Targets};
+use crate::error::DataError;
+use crate::preprocess::{Binding, Preprocessor};
+use crate::table::TableFile;
+use crate::target::{TargetEncoder, TargetForm};
+use crate::weights::read_weights;
+
+/// Most bytes of features of all pieces that are in memory at a time.
+const PIECES_BYTES: usize = 128 << 20;
+/// Most rows of a piece.
+const PIECE_ROWS: usize = 32_768;
+
+/// The training rows of a file, which are read and preprocessed anew in every epoch.
+///
+/// They are what a [`Dataset`] of them would be, in an order that differs. At any time about 128 MiB of
+/// features are in memory, beside what reading takes.
+#[derive(Debug, Clone)]
+pub struct StreamedRows(pub(super) Arc<Inner>);
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    file: TableFile,
+    pub(super) entries: Vec<Entry>,
+    pub(super) shards: Shards,
+    pub(super) rows: usize,
+    preprocessor: Preprocessor,
+    binding: Binding,
+    encoder: TargetEncoder,
+    weight: Option<String>,
+    hold_out: Option<HoldOut>,
+    identity: Vec<u8>,
+}
+
+impl StreamedRows {
+    pub(super) fn new(
+        file: TableFile,
+        entries: Vec<Entry>,
+        preprocessor: Preprocessor,
+        encoder: TargetEncoder,
+        weight: Option<String>,
+        hold_out: Option<HoldOut>,
+        identity: Vec<u8>,
+    ) -> Result<Self, DataError> {
+        let binding = preprocessor.bind(file.name(), file.columns())?;
+        let row_bytes = size_of::<f32>() * preprocessor.d_input();
+        let piece_rows = (PIECES_BYTES / (SHARDS * row_bytes)).clamp(1, PIECE_ROWS);
+        Ok(Self(Arc::new(Inner {
+            file,
+            shards: Shards::new(&entries, piece_rows),
+            rows: entries.iter().map(|entry| entry.train_rows).sum(),
+            entries,
+            preprocessor,
+            binding,
+            encoder,
+            weight,
+            hold_out,
+            identity,
+        })))
+    }
+
+    /// The name of the file, for messages.
+    pub fn name(&self) -> &str {
+        self.0.file.name()
+    }
+
+    /// Rows in an epoch, at least 1.
+    pub fn rows(&self) -> usize {
+        self.0.rows
+    }
+
+    /// Features per row, at least 1.
+    pub fn d_input(&self) -> usize {
+        self.0.preprocessor.d_input()
+    }
+
+    /// The preprocessing, fitted on these rows.
+    pub fn preprocessor(&self) -> &Preprocessor {
+        &self.0.preprocessor
+    }
+
+    /// What the targets are: those of no rows.
+    pub fn targets(&self) -> Targets {
+        let num_classes = self.0.encoder.classes().len();
+        match self.0.encoder.form() {
+            TargetForm::Binary { .. } | TargetForm::Sparse { .. } => {
+                Targets::Classes { indices: Vec::new(), num_classes }
+            }
+            TargetForm::Categorical { .. } | TargetForm::OneHot | TargetForm::Labels => {
+                Targets::Dense { values: Vec::new(), width: num_classes }
+            }
+        }
+    }
+
+    /// Bytes that differ where a value or the order of the rows does.
+    pub fn identity(&self) -> &[u8] {
+        &self.0.identity
+    }
+
+    /// The rows of an epoch, counted from 0, and of those that follow, in order: the rows of one or more
+    /// whole batches at a time, but that an epoch ends with what remains.
+    ///
+    /// Batches have `batch_size` rows; the first `batches` of the first epoch are left out. Reading and
+    /// preprocessing go on ahead, in threads of their own.
+    ///
+    /// # Panics
+    ///
+    /// If `batch_size` is 0 or the epoch has no such batch.
+    pub fn batches(
+        &self,
+        seed: u64,
+        epoch: u64,
+        batches: usize,
+        batch_size: usize,
+    ) -> StreamedBatches {
+        StreamedBatches::new(self, seed, epoch, batches, batch_size)
+    }
+}
+
+impl Inner {
+    /// The rows of a part, in the order of the epoch.
+    pub(super) fn load(&self, part: &Part, seed: u64, epoch: u64) -> Result<Dataset, DataError> {
+        let entries = &self.entries[part.entries.clone()];
+        let rows = entries.iter().map(|entry| entry.rows).sum();
+        let table = self.file.read(entries[0].start, rows)?;
+        let encoded = self.encoder.encode_any(&table)?;
+        let weights = self.weight.as_deref().map(|of| read_weights(&table, of)).transpose()?;
+
+        let held_out = self.hold_out.map(HoldOut::rule);
+        let (d_input, first) = (self.preprocessor.d_input(), entries[0].start.row);
+        // Of the rows to train on: where their features, their target and their weight are.
+        let (mut chosen, mut with_target) = (Vec::with_capacity(part.rows), 0);
+        for (row, kept) in encoded.kept.iter().enumerate() {
+            if *kept && !held_out.as_ref().is_some_and(|held_out| held_out(first + row)) {
+                chosen.push([row, with_target]);
+            }
+            with_target += usize::from(*kept);
+        }
+        if chosen.len() != part.rows {
+            return Err(self.file.changed());
+        }
+        let order = row_order(part, seed, epoch);
+        let mut place = vec![0; part.rows];
+        order.iter().enumerate().for_each(|(to, from)| place[*from] = to);
+        let mut features = vec![0.0; part.rows * d_input];
+        let (mut next, mut first) = (0, 0);
+        for rows in table.chunks() {
+            let transformed = self.preprocessor.transform(&self.binding, rows);
+            if let Some(problem) = transformed.problems.first() {
+                let (table, problem) = (table.name().to_owned(), problem.clone());
+                return Err(DataError::Row { table, problem });
+            }
+            let end = first + rows.batch.num_rows();
+            while let Some([row, _]) = chosen.get(next).filter(|[row, _]| *row < end) {
+                let from = &transformed.features[(row - first) * d_input..][..d_input];
+                features[place[next] * d_input..][..d_input].copy_from_slice(from);
+                next += 1;
+            }
+            first = end;
+        }
+        let in_order = |of: usize| order.iter().map(|at| chosen[*at][of]).collect::<Vec<usize>>();
+        let targets = encoded.targets.select(&in_order(1));
+        let weights =
+            weights.map(|weights| in_order(0).into_iter().map(|row| weights[row]).collect());
+        Ok(Dataset::of_checked(features, d_input, targets, weights))
+    }
+}
