@@ -48,8 +48,8 @@ fn row(i: usize) -> [String; 7] {
     let colour = ["red", "green", "blue, dark", ""][i * 7 % 4];
     // More than are one-hot, and one that only one row has.
     let place = if i == 11 { "only once".to_owned() } else { format!("place {}", i * i % 23) };
-    let fresh = if i % 3 == 0 { "yes" } else { "no" };
-    let note = if i % 29 == 0 { "two\nlines, \"quoted\"" } else { "" };
+    let fresh = if i.is_multiple_of(3) { "yes" } else { "no" };
+    let note = if i.is_multiple_of(29) { "two\nlines, \"quoted\"" } else { "" };
     let kind = if i % 41 == 8 { "" } else { ["a", "b", "c"][(i * 5 + i / 100) % 3] };
     let texts = [&size, colour, &place, fresh, note, kind];
     let [size, colour, place, fresh, note, kind] = texts.map(str::to_owned);

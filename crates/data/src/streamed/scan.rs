@@ -99,7 +99,7 @@ pub fn scan(file: TableFile, options: ScanOptions<'_>) -> Result<Scanned, DataEr
         let file = &file;
         // Either side ends when the other is gone.
         scope.spawn(move || match file.reader() {
-            Ok(mut chunks) => drop(chunks.try_for_each(|chunk| sender.send(chunk))),
+            Ok(mut chunks) => drop(chunks.all(|chunk| sender.send(chunk).is_ok())),
             Err(error) => drop(sender.send(Err(error))),
         });
         chunks.into_iter().try_for_each(|chunk| {

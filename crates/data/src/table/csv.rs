@@ -156,7 +156,7 @@ impl CsvChunks {
                 continue;
             }
             if lines.is_empty() {
-                self.chunk_start = self.records.position();
+                self.chunk_start = self.records.start_position();
             }
             bytes += self.records.text().len();
             match self.problem() {

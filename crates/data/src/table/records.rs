@@ -199,7 +199,7 @@ impl<R: BufRead> Records<R> {
     }
 
     /// The byte of the text at which the current record starts.
-    pub(super) fn position(&self) -> u64 {
+    pub(super) fn start_position(&self) -> u64 {
         self.start_position
     }
 
