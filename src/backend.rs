@@ -140,12 +140,28 @@ pub trait Job {
 /// [`BackendError`] if the backend is not compiled in or finds no device. Never falls back to
 /// another one.
 pub fn run<J: Job>(name: Option<BackendName>, job: J) -> Result<J::Output, BackendError> {
+    run_on(name, None, job)
+}
+
+/// As [`run`], where several processes of a machine, counted from 0, have a device each.
+///
+/// `wgpu` takes the discrete GPU of the process's number, in turns where there are fewer, and where there
+/// is none what [`run`] takes; CUDA and ROCm take the device of that number.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_on<J: Job>(
+    name: Option<BackendName>,
+    process: Option<usize>,
+    job: J,
+) -> Result<J::Output, BackendError> {
     let name = match name {
         Some(name) => name,
         None => BackendName::preferred()?,
     };
-    // With no backend compiled in, the job is not used.
-    let _ = &job;
+    // With no backend compiled in, the job is not used, and with no GPU the number.
+    let _ = (&job, process);
     match name {
         #[cfg(feature = "ndarray")]
         BackendName::Ndarray => Ok(job.run::<Autodiff<burn_ndarray::NdArray>>(Default::default())),
@@ -153,7 +169,8 @@ pub fn run<J: Job>(name: Option<BackendName>, job: J) -> Result<J::Output, Backe
         BackendName::Flex => Ok(job.run::<Autodiff<burn_flex::Flex>>(Default::default())),
         #[cfg(feature = "wgpu")]
         BackendName::Wgpu => {
-            if adapters().is_empty() {
+            let adapters = adapters();
+            if adapters.is_empty() {
                 return Err(BackendError::NoDevice {
                     name,
                     reason: format!("no {:?} adapter was found", graphics_api()),
@@ -161,17 +178,25 @@ pub fn run<J: Job>(name: Option<BackendName>, job: J) -> Result<J::Output, Backe
                           `apt install mesa-vulkan-drivers`)",
                 });
             }
-            Ok(job.run::<Autodiff<burn_wgpu::Wgpu>>(Default::default()))
+            let gpus = adapters.iter().filter(|adapter| adapter.kind == DISCRETE_GPU).count();
+            let device = match process {
+                Some(process) if gpus > 0 => burn_wgpu::WgpuDevice::DiscreteGpu(process % gpus),
+                _ => Default::default(),
+            };
+            Ok(job.run::<Autodiff<burn_wgpu::Wgpu>>(device))
         }
         #[cfg(feature = "cuda")]
         BackendName::Cuda => {
-            starts::<burn_cuda::Cuda>(name, "install the NVIDIA driver and the CUDA toolkit")?;
-            Ok(job.run::<Autodiff<burn_cuda::Cuda>>(Default::default()))
+            let device = process.map_or_else(Default::default, burn_cuda::CudaDevice::new);
+            let fix = "install the NVIDIA driver and the CUDA toolkit";
+            starts::<burn_cuda::Cuda>(name, &device, fix)?;
+            Ok(job.run::<Autodiff<burn_cuda::Cuda>>(device))
         }
         #[cfg(feature = "rocm")]
         BackendName::Rocm => {
-            starts::<burn_rocm::Rocm>(name, "install the AMD driver and ROCm")?;
-            Ok(job.run::<Autodiff<burn_rocm::Rocm>>(Default::default()))
+            let device = process.map_or_else(Default::default, burn_rocm::RocmDevice::new);
+            starts::<burn_rocm::Rocm>(name, &device, "install the AMD driver and ROCm")?;
+            Ok(job.run::<Autodiff<burn_rocm::Rocm>>(device))
         }
         #[allow(unreachable_patterns, reason = "which arms are above depends on the features")]
         name => Err(BackendError::NotCompiledIn { name }),
@@ -192,11 +217,12 @@ use burn_autodiff::Autodiff;
 #[cfg(any(feature = "cuda", feature = "rocm"))]
 fn starts<B: burn::tensor::backend::Backend>(
     name: BackendName,
+    device: &B::Device,
     fix: &'static str,
 ) -> Result<(), BackendError> {
-    let first_tensor = || {
-        burn::tensor::Tensor::<B, 1>::zeros([1], &B::Device::default()).into_data();
-    };
+    let first_tensor = std::panic::AssertUnwindSafe(|| {
+        burn::tensor::Tensor::<B, 1>::zeros([1], device).into_data();
+    });
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let started = std::panic::catch_unwind(first_tensor);
@@ -208,6 +234,9 @@ fn starts<B: burn::tensor::backend::Backend>(
         BackendError::NoDevice { name, reason, fix }
     })
 }
+
+#[cfg(any(feature = "wgpu", feature = "cuda", feature = "rocm"))]
+const DISCRETE_GPU: &str = "discrete gpu";
 
 /// Something a backend can run on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -258,9 +287,13 @@ fn devices(name: BackendName) -> Vec<DeviceInfo> {
         #[cfg(feature = "wgpu")]
         BackendName::Wgpu => adapters(),
         #[cfg(feature = "cuda")]
-        BackendName::Cuda => first_gpu(starts::<burn_cuda::Cuda>(name, ""), "CUDA device 0"),
+        BackendName::Cuda => {
+            first_gpu(starts::<burn_cuda::Cuda>(name, &Default::default(), ""), "CUDA device 0")
+        }
         #[cfg(feature = "rocm")]
-        BackendName::Rocm => first_gpu(starts::<burn_rocm::Rocm>(name, ""), "ROCm device 0"),
+        BackendName::Rocm => {
+            first_gpu(starts::<burn_rocm::Rocm>(name, &Default::default(), ""), "ROCm device 0")
+        }
         #[allow(unreachable_patterns, reason = "which arms are above depends on the features")]
         _ => Vec::new(),
     }
@@ -269,7 +302,7 @@ fn devices(name: BackendName) -> Vec<DeviceInfo> {
 #[cfg(any(feature = "cuda", feature = "rocm"))]
 fn first_gpu(started: Result<(), BackendError>, name: &str) -> Vec<DeviceInfo> {
     let device =
-        DeviceInfo { name: name.to_owned(), kind: "discrete gpu", threads: None, driver: None };
+        DeviceInfo { name: name.to_owned(), kind: DISCRETE_GPU, threads: None, driver: None };
     started.map(|()| device).into_iter().collect()
 }
 
@@ -295,7 +328,7 @@ fn adapters() -> Vec<DeviceInfo> {
             name: info.name,
             kind: match info.device_type {
                 wgpu::DeviceType::Cpu => "cpu",
-                wgpu::DeviceType::DiscreteGpu => "discrete gpu",
+                wgpu::DeviceType::DiscreteGpu => DISCRETE_GPU,
                 wgpu::DeviceType::IntegratedGpu => "integrated gpu",
                 wgpu::DeviceType::VirtualGpu => "virtual gpu",
                 wgpu::DeviceType::Other => "other",

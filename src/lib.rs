@@ -11,6 +11,7 @@
 //! * [`serve`]: a classifier over HTTP,
 //! * [`store`]: files that are whole, or show that they are not,
 //! * [`tabular`]: from a table to a classifier,
+//! * [`distributed`]: several processes that train together,
 //! * [`TensorBoard`]: a run as it goes on,
 //! * [`assessment`]: what is said about a classifier, and its report,
 //! * [`report`]: charts, and the page that holds them.
@@ -48,6 +49,7 @@
 
 pub mod assessment;
 pub mod backend;
+pub mod distributed;
 pub mod tabular;
 mod tensorboard;
 

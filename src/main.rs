@@ -28,6 +28,7 @@ enum Command {
     Inspect(cli::inspect::Args),
     Export(cli::export::Args),
     Import(cli::import::Args),
+    Plan(cli::plan::Args),
     /// List the backends compiled in and the devices they find
     Devices,
     Completions(cli::completions::Args),
@@ -40,8 +41,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            let usage = error.is::<cli::options::UsageError>();
-            ExitCode::from(if usage { 2 } else { 1 })
+            ExitCode::from(cli::exit_code(&error))
         }
     }
 }
@@ -57,6 +57,7 @@ fn run(Args { command, console }: Args) -> anyhow::Result<()> {
         Command::Inspect(args) => cli::inspect::run(args, console),
         Command::Export(args) => cli::export::run(args, console),
         Command::Import(args) => cli::import::run(args, console),
+        Command::Plan(args) => cli::plan::run(args, console),
         Command::Devices => cli::devices::run(console),
         Command::Completions(args) => Ok(cli::completions::run(&args)?),
         Command::Man(args) => cli::man::run(&args),

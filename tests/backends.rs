@@ -113,7 +113,7 @@ impl Job for Resume<'_> {
         let fit = |checkpoints: Option<&mut Checkpoints>, observer: &mut dyn Observer| {
             let model = MlpConfig::new(64, 10).with_hidden(vec![32]).with_dropout(0.1);
             let config = TrainConfig::new().with_num_epochs(2).with_learning_rate(5e-3);
-            let hooks = Hooks { observers: &mut [observer], checkpoints };
+            let hooks = Hooks { observers: &mut [observer], checkpoints, ranks: None };
             fit_with::<B>(&model, TEN, &config, digits().train, None, &device, hooks)
         };
         let trained = match self.0 {

@@ -55,6 +55,36 @@ fn wrong_usage_exits_with_2() {
     }
 }
 
+#[test]
+fn a_plan_says_how_much_faster_processes_are() {
+    let network = "--bandwidth 8 --latency 50 --batch-size 1000 --rows-per-second 100000";
+    let plan = |args: &str| {
+        let args: Vec<&str> = ["plan"].into_iter().chain(args.split(' ')).collect();
+        kiln(&args)
+    };
+    let output = plan(&format!("--parameters 250000 {network} --ranks 1,4"));
+    assert_eq!(
+        text(&output.stdout),
+        "250000 parameters, 1000 rows an iteration:\n  \
+         processes  rows each  compute   exchange  efficiency  speedup\n  \
+         1          1000       10.00 ms  0.00 ms   100 %       1.0\n  \
+         4          250        2.50 ms   1.80 ms   58 %        2.3\n"
+    );
+    let output = plan(&format!("--parameters 250000 {network} --ranks 4 --json"));
+    let plan_4: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert!((plan_4["ranks"][0]["efficiency"].as_f64().unwrap() - 2.5 / 4.3).abs() < 1e-12);
+    for wrong in [
+        "",
+        "--parameters 0",
+        "--parameters 1 --ranks 0",
+        "--parameters 1 --latency -1",
+        "--parameters 1 --bandwidth inf",
+        "model --parameters 1",
+    ] {
+        assert_eq!(plan(&format!("{network} {wrong}")).status.code(), Some(2), "{wrong}");
+    }
+}
+
 /// The Vulkan loader takes its drivers from the files that these variables name.
 #[cfg(all(feature = "wgpu", target_os = "linux"))]
 #[test]

@@ -188,7 +188,10 @@ fn folders_that_do_not_fit_are_refused() {
         "cannot use the folder none for checkpoints: No such file or directory (os error 2)",
     );
     for (flags, problem) in [
-        ("--resume run --checkpoint-dir other", "cannot be used with"),
+        ("--resume run --checkpoint-dir other", "`--checkpoint-dir` both name a folder"),
+        ("--resume auto", "`--resume auto` needs `--checkpoint-dir`"),
+        ("good.csv --resume auto --checkpoint-dir run", "needs FILE and `--output`"),
+        ("--resume run --config run", "without `--config`"),
         (
             "good.csv --target class -o n --checkpoint-keep 3",
             "required arguments were not provided",
@@ -209,6 +212,35 @@ fn folders_that_do_not_fit_are_refused() {
         "{}",
         run.stderr
     );
+}
+
+#[test]
+fn one_command_begins_a_run_and_goes_on_with_it() {
+    let folder = Folder::new();
+    folder.write("good.csv", good());
+    folder.write("options.toml", "hidden = [8]\ntarget = [\"class\"]\n");
+    let train = |epochs: usize| {
+        let run = "--checkpoint-dir run --resume auto --config options.toml";
+        folder.succeeds(&format!("train good.csv -o m {run} -q --json --epochs {epochs}"));
+        let history = folder.succeeds("inspect m --json");
+        let model: serde_json::Value = serde_json::from_str(&history).unwrap();
+        model["training"]["epochs"].as_u64().unwrap()
+    };
+    fs::create_dir(folder.path("run")).unwrap();
+    assert_eq!([train(2), train(5)], [2, 5]);
+    let newest = folder.path("run/checkpoint-1-0000000010.safetensors");
+    assert!(newest.exists(), "{:?}", fs::read_dir(folder.path("run")).unwrap().collect::<Vec<_>>());
+
+    // Not over checkpoints that can't be read.
+    for name in fs::read_dir(folder.path("run")).unwrap() {
+        let path = name.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "safetensors") {
+            fs::write(path, "no checkpoint").unwrap();
+        }
+    }
+    let again = "train good.csv --target class -o m -q --checkpoint-dir run --resume auto";
+    let run = folder.run(again);
+    assert!(run.stderr.starts_with("error: run holds no checkpoint that is intact"), "{run:?}");
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn train(normalization: Normalization, checkpoints: &mut Checkpoints) -> Result<
         .with_early_stopping(EarlyStopping::default())
         .with_restarts(2)
         .with_num_epochs(2);
-    let hooks = Hooks { observers: &mut [], checkpoints: Some(checkpoints) };
+    let hooks = Hooks { checkpoints: Some(checkpoints), ..Hooks::default() };
     let (device, valid) = (Default::default(), Some(dataset()));
     fit_with::<Autodiff<Flex>>(&model, Task::Binary, &config, dataset(), valid, &device, hooks)
         .map(drop)

@@ -16,13 +16,18 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::{
     console::Console,
-    options::{Options, as_usage},
+    options::{Options, UsageError, as_usage},
     outputs::RunFiles,
+    processes::Process,
 };
+
+/// What `--resume` is given to look for a checkpoint in the folder that it would begin with.
+const AUTO: &str = "auto";
 
 /// Where and when checkpoints are kept.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Checkpoints")]
+#[command(group = clap::ArgGroup::new("checkpoint_folder").multiple(true))]
 pub(crate) struct CheckpointArgs {
     /// Keep checkpoints in this folder: a run that was cut off goes on from there
     #[arg(long, value_name = "DIR", group = "checkpoint_folder")]
@@ -37,8 +42,9 @@ pub(crate) struct CheckpointArgs {
     ///
     /// Its file and its options hold, and need not be given again. None that changes the result may
     /// differ, but that `--epochs` may grow. The model is then the one that the run would have given had
-    /// it not been cut off
-    #[arg(long, value_name = "DIR", group = "checkpoint_folder", conflicts_with_all = ["config", "print_config"])]
+    /// it not been cut off. `auto`, with `--checkpoint-dir` and all that begins a run: go on if that folder
+    /// holds a checkpoint, else begin
+    #[arg(long, value_name = "DIR", group = "checkpoint_folder", conflicts_with = "print_config")]
     resume: Option<PathBuf>,
 }
 
@@ -101,27 +107,94 @@ impl Begun {
 }
 
 impl CheckpointArgs {
-    /// Takes the folder of the run that is to go on, and says what it was asked to do.
-    pub(crate) fn resume(&self, console: Console) -> anyhow::Result<Option<(Checkpoints, Begun)>> {
-        let Some(folder) = &self.resume else { return Ok(None) };
-        let checkpoints = Checkpoints::resume(folder)?;
-        let Some(from) = checkpoints.resumed_from() else { return Ok(None) };
-        for damaged in checkpoints.damaged() {
-            console.warn(format_args!("{damaged}; going on from {}", from.display()));
+    /// The folder of checkpoints, if there are to be any.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.checkpoint_dir.as_deref().or(self.resume.as_deref())
+    }
+
+    /// What clap can't say: `--resume DIR` names all that there is, and `--resume auto` nothing.
+    pub(crate) fn check(&self, has_files: bool, has_config: bool) -> anyhow::Result<()> {
+        let usage = |text: &str| Err(UsageError::new(text.to_owned()).into());
+        match (&self.resume, &self.checkpoint_dir) {
+            (None, _) => Ok(()),
+            (Some(resume), None) if resume == Path::new(AUTO) => usage(
+                "`--resume auto` needs `--checkpoint-dir`: the folder that may hold a checkpoint (a folder \
+                 called auto is `--resume ./auto`)",
+            ),
+            (Some(resume), Some(_)) if resume == Path::new(AUTO) => match has_files {
+                true => Ok(()),
+                false => usage("`--resume auto` may begin a run, and needs FILE and `--output`"),
+            },
+            (Some(_), Some(_)) => usage(
+                "`--resume` and `--checkpoint-dir` both name a folder, expected one of them, or \
+                 `--resume auto`",
+            ),
+            (Some(_), None) if has_config => {
+                usage("`--resume` goes on with the options of the run, without `--config`")
+            }
+            (Some(_), None) => Ok(()),
         }
-        let begun = Begun::deserialize(checkpoints.context())
-            .with_context(|| format!("{}: not a checkpoint of `kiln train`", from.display()))?;
-        Ok(Some((checkpoints, begun)))
+    }
+
+    /// Takes the folder of the run that is to go on, and says what it was asked to do: to all processes,
+    /// though the first alone has the checkpoints.
+    pub(crate) fn resume(
+        &self,
+        process: Process<'_>,
+        console: Console,
+    ) -> anyhow::Result<(Option<Checkpoints>, Option<Begun>)> {
+        let Some(resume) = &self.resume else { return Ok((None, None)) };
+        let mut checkpoints = None;
+        let begun = process.of_first(|| {
+            let auto = resume == Path::new(AUTO);
+            let folder = if auto { self.checkpoint_dir.as_ref().unwrap_or(resume) } else { resume };
+            let found = match Checkpoints::resume(folder) {
+                // Not where there is one that is damaged.
+                Err(TrainError::NoCheckpoint { damaged, .. }) if auto && damaged.is_empty() => None,
+                Err(TrainError::CheckpointFolder { .. }) if auto && !folder.exists() => None,
+                found => Some(found?),
+            };
+            let Some(found) = found else { return Ok(None) };
+            let Some(from) = found.resumed_from() else { return Ok(None) };
+            for damaged in found.damaged() {
+                console.warn(format_args!("{damaged}; going on from {}", from.display()));
+            }
+            let begun = Begun::deserialize(found.context())
+                .with_context(|| format!("{}: not a checkpoint of `kiln train`", from.display()))?;
+            checkpoints = Some(found);
+            Ok(Some(begun))
+        })?;
+        Ok((checkpoints, begun))
     }
 
     /// The checkpoints of the run, if there are to be any, ready to be written.
     ///
     /// SIGINT and SIGTERM then end the run after the iteration that it is at, and a second one at once.
+    ///
+    /// The first process has them; others go on till it says so.
     pub(crate) fn ready(
         &self,
+        process: Process<'_>,
         resumed: Option<Checkpoints>,
         begun: &Begun,
     ) -> anyhow::Result<Option<Checkpoints>> {
+        if self.folder().is_none() {
+            return Ok(None);
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        let on_signals = || {
+            [SIGINT, SIGTERM].into_iter().try_for_each(|signal| {
+                // In this order: the first finds the flag still down, and raises it.
+                signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))
+                    .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
+                    .map(drop)
+                    .context("cannot wait for signals")
+            })
+        };
+        if !process.is_first() {
+            on_signals()?;
+            return Ok(None);
+        }
         let mut checkpoints = match (resumed, &self.checkpoint_dir) {
             (Some(checkpoints), _) => checkpoints,
             (None, Some(folder)) => Checkpoints::create(folder).map_err(|error| match error {
@@ -140,16 +213,15 @@ impl CheckpointArgs {
         if let Some(newest) = self.checkpoint_keep {
             checkpoints = checkpoints.keep(newest.get());
         }
-        let stop = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            // In this order: the first finds the flag still down, and raises it.
-            signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))
-                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-                .context("cannot wait for signals")?;
-        }
+        on_signals()?;
         Ok(Some(checkpoints.stop_on(stop).with_context(serde_json::to_value(begun)?)))
     }
 }
+
+/// A run that was asked to stop, and did.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Interrupted(String);
 
 /// What went wrong in training, and of an interrupted run how to go on.
 pub(crate) fn explain(error: TabularError, folder: Option<&Path>) -> anyhow::Error {
@@ -159,8 +231,10 @@ pub(crate) fn explain(error: TabularError, folder: Option<&Path>) -> anyhow::Err
     let error = as_usage(error);
     match folder {
         Some(folder) if interrupted => {
-            anyhow::anyhow!("{error:#}; go on with `kiln train --resume {}`", folder.display())
+            let how = format!("{error:#}; go on with `kiln train --resume {}`", folder.display());
+            Interrupted(how).into()
         }
+        _ if interrupted => Interrupted(format!("{error:#}")).into(),
         _ => error,
     }
 }

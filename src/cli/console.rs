@@ -18,6 +18,12 @@ pub(crate) struct Console {
 }
 
 impl Console {
+    /// That of a process which has nothing to say.
+    #[cfg(feature = "mpi")]
+    pub(crate) fn silent() -> Self {
+        Self { json: false, quiet: true, verbose: false }
+    }
+
     /// Whether progress is to be shown.
     pub(crate) fn is_quiet(self) -> bool {
         self.quiet

@@ -12,8 +12,15 @@ pub(crate) mod man;
 pub(crate) mod options;
 mod output;
 mod outputs;
+pub(crate) mod plan;
 pub(crate) mod predict;
+mod processes;
 mod report;
 pub(crate) mod serve;
 mod summary;
 pub(crate) mod train;
+
+/// What a process that ends with this error ends with.
+pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<options::UsageError>() { 2 } else { 1 }
+}

@@ -8,6 +8,7 @@ use kiln::{
     assessment::About,
     backend::{self, BackendName, Job, TrainBackend},
     data::{Format, Scanned, Table, TableFile, TableReader, Trap},
+    model::Normalization,
     tabular::{
         Asked, Prepared, Recipe, Settings, TrainedOn, Validation, assess, scan_file, train,
         train_streamed,
@@ -20,6 +21,7 @@ use super::{
     console::{Console, print},
     options::{Options, ReadArgs, read_config},
     outputs::RunFiles,
+    processes::{Process, ProcessArgs},
     report,
     summary::{Measured, Summary, VALIDATION_ROWS},
 };
@@ -55,34 +57,47 @@ pub(crate) struct Args {
     #[command(flatten)]
     checkpoints: CheckpointArgs,
     #[command(flatten)]
+    processes: ProcessArgs,
+    #[command(flatten)]
     options: Options,
 }
 
 pub(crate) fn run(args: Args, console: Console) -> anyhow::Result<()> {
+    args.checkpoints.check(args.file.is_some() && args.output.is_some(), args.config.is_some())?;
+    let processes = args.processes;
+    processes.run(console, |process, console| train_in(args, process, console))
+}
+
+/// In one process, perhaps of several.
+fn train_in(args: Args, process: Process<'_>, console: Console) -> anyhow::Result<()> {
     let Args { mut file, mut output, mut files, backend, mut options, .. } = args;
     if let Some(path) = &args.config {
         options = options.over(read_config(path)?)?;
     }
     let mut begun_backend = None;
-    let (resumed, begun) = match args.checkpoints.resume(console)? {
-        Some((checkpoints, begun)) => {
+    let (resumed, begun) = args.checkpoints.resume(process, console)?;
+    let begun = match begun {
+        Some(begun) => {
             let Begun { file: of, output: to, files: others, backend, options: all } = begun;
             if file.is_none() && of == Path::new("-") {
                 anyhow::bail!(
                     "the run began with a table from standard input, which is to be given again: \
                      `kiln train - --resume {} < FILE`",
-                    checkpoints.folder().display()
+                    args.checkpoints.folder().unwrap_or(Path::new("DIR")).display()
                 );
             }
             (file, output) = (file.or(Some(of)), output.or(Some(to)));
             files = files.or(others);
             begun_backend = Some(backend.parse()?);
             options = options.over(all.clone())?;
-            (Some(checkpoints), Some(all))
+            Some(all)
         }
-        None => (None, None),
+        None => None,
     };
     let file = file.expect("clap asks for it");
+    if process.is_one_of_several() && file == Path::new("-") {
+        anyhow::bail!("- is standard input, which one rank only can read; expected a file");
+    }
     let read = options.read_options(&args.read)?;
     let source = match options.stream {
         Some(true) => Source::File(TableFile::open(&file, &read)?),
@@ -102,16 +117,27 @@ pub(crate) fn run(args: Args, console: Console) -> anyhow::Result<()> {
     if let Some(begun) = &begun {
         resolved.check_same(begun)?;
     }
+    if process.is_one_of_several() && settings.network.normalization == Normalization::Batch {
+        console.warn(
+            "batch normalization takes mean and variance over the rows of one process: what is trained \
+             depends on how many there are",
+        );
+    }
     let output = output.expect("clap asks for it");
     let inputs: Vec<&PathBuf> = std::iter::once(&file).chain(&options.valid).collect();
-    files.check(&output, &inputs)?;
+    if process.is_first() {
+        files.check(&output, &inputs)?;
+    } else {
+        // Rank 0 writes them all, and measures.
+        files = RunFiles::default();
+    }
     let table_of =
         |path: &Option<PathBuf>| path.as_ref().map(|path| Table::read(path, &read)).transpose();
     let (valid, test) = (table_of(&options.valid)?, table_of(&files.test)?);
     let rows = source.understand(&settings, valid.as_ref(), console)?;
     let backend = backend.or(begun_backend).map_or_else(BackendName::preferred, Ok)?;
     let begun = Begun::new(&file, &output, &files, backend.as_str(), resolved)?;
-    let checkpoints = args.checkpoints.ready(resumed, &begun)?;
+    let checkpoints = args.checkpoints.ready(process, resumed, &begun)?;
     let tensorboard = match &files.tensorboard {
         Some(folder) => Some(
             TensorBoard::create(folder, rows.classes().to_vec())?
@@ -133,8 +159,9 @@ pub(crate) fn run(args: Args, console: Console) -> anyhow::Result<()> {
         checkpoints,
         backend,
         console,
+        process,
     };
-    backend::run(Some(backend), job)?
+    backend::run_on(Some(backend), process.of_machine(), job)?
 }
 
 /// The file of rows to train on.
@@ -203,7 +230,7 @@ fn validation(valid: Option<&Table>) -> Validation<'_> {
     valid.map_or(Validation::HeldOut, Validation::Table)
 }
 
-struct Train {
+struct Train<'a> {
     rows: Rows,
     settings: Settings,
     valid: Option<Table>,
@@ -215,9 +242,10 @@ struct Train {
     checkpoints: Option<Checkpoints>,
     backend: BackendName,
     console: Console,
+    process: Process<'a>,
 }
 
-impl Job for Train {
+impl Job for Train<'_> {
     type Output = anyhow::Result<()>;
 
     fn run<B: TrainBackend>(mut self, device: B::Device) -> Self::Output {
@@ -228,7 +256,8 @@ impl Job for Train {
             &mut [&mut progress, &mut self.history, &mut self.tensorboard];
         let validation = validation(self.valid.as_ref());
         let (settings, backend) = (&self.settings, self.backend.as_str());
-        let hooks = Hooks { observers, checkpoints: self.checkpoints.as_mut() };
+        let (checkpoints, ranks) = (self.checkpoints.as_mut(), self.process.ranks());
+        let hooks = Hooks { observers, checkpoints, ranks };
         let outcome = match &self.rows {
             Rows::Memory(prepared) => {
                 let rows: Vec<usize> = (0..prepared.num_rows()).collect();
@@ -240,6 +269,9 @@ impl Job for Train {
         };
         let outcome = outcome
             .map_err(|error| explain(error, self.checkpoints.as_ref().map(Checkpoints::folder)))?;
+        if !self.process.is_first() {
+            return Ok(());
+        }
         outcome.classifier.save(&self.output)?;
 
         let (asked, about_rows) = match (&self.test, &self.valid, &outcome.valid) {

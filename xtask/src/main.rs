@@ -17,14 +17,14 @@ const CHECKS: [&str; 9] = [
     // Advisories are left out: they are in a database on the network.
     "cargo deny check licenses bans sources",
     "cargo clippy --workspace --all-targets -- -D warnings",
-    "cargo clippy -p kiln --all-targets --features flex,wgpu -- -D warnings",
+    "cargo clippy -p kiln --all-targets --features flex,wgpu,mpi -- -D warnings",
     // One backend that is not the default, none at all, and the data crate without its download.
     "cargo clippy -p kiln --no-default-features --features flex -- -D warnings",
     "cargo clippy -p kiln --no-default-features -- -D warnings",
     "cargo clippy -p kiln-data --no-default-features --all-targets -- -D warnings",
     "cargo doc --workspace --no-deps",
-    // On ndarray, flex and wgpu.
-    "cargo test -p kiln --features flex,wgpu --lib --test backends --test cli",
+    // On ndarray, flex and wgpu, and in several processes.
+    "cargo test -p kiln --features flex,wgpu,mpi --lib --test backends --test cli --test distributed",
 ];
 
 const TESTS: &str = "cargo test --workspace";
@@ -75,11 +75,17 @@ fn check(tested: bool) -> Result<(), String> {
             return Err(format!("the README no longer has the command `{command}`"));
         }
     }
+    let has_mpi = Command::new("mpicc").arg("--version").output().is_ok();
+    if !has_mpi {
+        eprintln!("skipped: training in several processes, for there is no mpicc");
+    }
     for command in CHECKS.into_iter().chain(readme) {
         if tested && command == TESTS {
             continue;
         }
-        let stdout = run(&command.replace(" --release", ""), &root, mnist)?;
+        let built = command.replace(" --release", "");
+        let built = if has_mpi { built } else { built.replace(",mpi", "") };
+        let stdout = run(&built, &root, mnist)?;
         let least = LEAST_ACCURACY.iter().find(|(of, _)| *of == command);
         if let (Some((_, least)), Some(_)) = (least, mnist) {
             let found = accuracy(&stdout).ok_or(format!("`{command}` printed no test accuracy"))?;

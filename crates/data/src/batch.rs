@@ -5,6 +5,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::dataset::{Dataset, Targets};
 use crate::error::DataError;
+use crate::share::Share;
 use crate::shuffle::permutation;
 
 /// The targets of a batch.
@@ -173,10 +174,42 @@ impl<B: Backend> Batches<B> {
         })
     }
 
+    /// As [`Batches::shuffled`], but of each batch the rows that `share` takes: `None` where it takes none.
+    /// With their places in the batch, ascending, and the number of all its rows.
+    pub fn shuffled_share(
+        &self,
+        seed: u64,
+        epoch: u64,
+        share: Share,
+    ) -> impl ExactSizeIterator<Item = (Option<Batch<B>>, Vec<u32>, usize)> {
+        let order = (self.iterations() > 1).then(|| permutation(self.rows(), seed, epoch));
+        self.ranges().map(move |rows| {
+            let places: Vec<u32> =
+                (0..rows.len() as u32).filter(|at| share.takes(*at as usize)).collect();
+            let row = |place: &u32| {
+                let place = rows.start + *place as usize;
+                order.as_ref().map_or(place, |order| order[place]) as i64
+            };
+            let own: Vec<i64> = places.iter().map(row).collect();
+            let count = own.len();
+            let batch = (count > 0)
+                .then(|| self.all.select(upload(TensorData::new(own, [count]), &self.device)));
+            (batch, places, rows.len())
+        })
+    }
+
+    /// Some rows in the dataset's own order.
+    ///
+    /// # Panics
+    ///
+    /// If there are no such rows.
+    pub fn rows_at(&self, rows: Range<usize>) -> Batch<B> {
+        if rows == (0..self.rows()) { self.all.clone() } else { self.all.slice(rows) }
+    }
+
     /// The batches in the dataset's own order.
     pub fn in_order(&self) -> impl ExactSizeIterator<Item = Batch<B>> {
-        let whole = self.iterations() == 1;
-        self.ranges().map(move |rows| if whole { self.all.clone() } else { self.all.slice(rows) })
+        self.ranges().map(|rows| self.rows_at(rows))
     }
 
     fn ranges(&self) -> impl ExactSizeIterator<Item = Range<usize>> {
@@ -257,6 +290,28 @@ mod tests {
         assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 3]);
         assert_eq!(found.concat(), permutation(11, 5, 2));
         assert_ne!(found.concat(), rows_per_batch(batches.shuffled(5, 3)).concat());
+    }
+
+    #[test]
+    fn shares_make_up_each_batch() {
+        for (rows, batch_size) in [(11, 4), (6, 6), (100, 70)] {
+            let batches = batches(rows, batch_size);
+            let mut found: Vec<Vec<Option<usize>>> = Vec::new();
+            for rank in 0..3 {
+                let share = Share { rank, ranks: 3 };
+                for (at, (batch, places, all)) in batches.shuffled_share(5, 2, share).enumerate() {
+                    found.resize(found.len().max(at + 1), vec![None; all]);
+                    let own = batch.map_or_else(Vec::new, |batch| rows_of(&batch));
+                    assert_eq!(own.len(), places.len());
+                    own.into_iter().zip(places).for_each(|(row, place)| {
+                        assert!(found[at][place as usize].replace(row).is_none());
+                    });
+                }
+            }
+            let found: Vec<Vec<usize>> =
+                found.into_iter().map(|rows| rows.into_iter().flatten().collect()).collect();
+            assert_eq!(found, rows_per_batch(batches.shuffled(5, 2)));
+        }
     }
 
     #[test]

@@ -49,6 +49,7 @@ mod number;
 mod preprocess;
 mod profile;
 mod schema;
+mod share;
 mod shuffle;
 mod split;
 mod stream;
@@ -74,9 +75,10 @@ pub use preprocess::{
 };
 pub use profile::{ColumnProfile, MISSING, Profiler};
 pub use schema::{ColumnKind, ColumnSchema, Schema};
+pub use share::Share;
 pub use shuffle::permutation;
 pub use split::{folds, split_indices, stratified_folds, stratified_split_indices};
-pub use streamed::{HoldOut, ScanOptions, Scanned, StreamedBatches, StreamedRows, scan};
+pub use streamed::{HoldOut, Portion, ScanOptions, Scanned, StreamedBatches, StreamedRows, scan};
 pub use table::{
     Cell, Cells, Format, Location, ReadOptions, RowProblem, Rows, Table, TableFile, TableReader,
     column_index, nearest,

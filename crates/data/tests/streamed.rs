@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use kiln_data::{
-    DataError, Dataset, HoldOut, Location, PreprocessConfig, Preprocessor, ReadOptions, Scaling,
-    ScanOptions, Scanned, SchemaOptions, StreamedRows, Table, TableFile, TargetEncoder, TargetKind,
-    Targets, read_weights, scan,
+    DataError, Dataset, HoldOut, Location, Portion, PreprocessConfig, Preprocessor, ReadOptions,
+    Scaling, ScanOptions, Scanned, SchemaOptions, Share, StreamedRows, Table, TableFile,
+    TargetEncoder, TargetKind, Targets, read_weights, scan,
 };
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
@@ -122,6 +122,12 @@ fn rows_of(data: &Dataset) -> Vec<Row> {
     (0..data.rows()).map(|row| (bits(row), indices[row], weights[row].to_bits())).collect()
 }
 
+/// Of [`Share::WHOLE`].
+fn whole(portion: Portion) -> Dataset {
+    assert!(portion.places.iter().copied().eq(0..portion.rows as u32));
+    portion.data.expect("a batch has rows")
+}
+
 /// The rows of one epoch.
 fn epoch(
     rows: &StreamedRows,
@@ -131,8 +137,8 @@ fn epoch(
     batch_size: usize,
 ) -> Vec<Row> {
     let (mut all, left) = (Vec::new(), rows.rows() - batches * batch_size);
-    for data in rows.batches(seed, epoch, batches, batch_size) {
-        all.extend(rows_of(&data.unwrap()));
+    for portion in rows.batches(seed, epoch, batches, batch_size, Share::WHOLE) {
+        all.extend(rows_of(&whole(portion.unwrap())));
         if all.len() == left {
             break;
         }
@@ -229,8 +235,8 @@ fn the_order_depends_on_seed_and_epoch_alone() {
     // And the epochs that follow by themselves.
     let all: Vec<Row> = plain
         .train
-        .batches(1, 2, 30, 500)
-        .flat_map(|data| rows_of(&data.unwrap()))
+        .batches(1, 2, 30, 500, Share::WHOLE)
+        .flat_map(|portion| rows_of(&whole(portion.unwrap())))
         .take(3 * plain.train.rows() - 15_000)
         .collect();
     assert!(all[plain.train.rows() - 15_000..][..plain.train.rows()] == rows);
@@ -244,13 +250,45 @@ fn batches_are_never_cut() {
     let train = scanned(&path).train;
     for batch_size in [3, 7000, train.rows()] {
         let mut left = train.rows();
-        for data in train.batches(0, 0, 0, batch_size) {
-            let rows = data.unwrap().rows();
+        for portion in train.batches(0, 0, 0, batch_size, Share::WHOLE) {
+            let rows = portion.unwrap().rows;
             left -= rows;
             assert!(rows % batch_size == 0 || left == 0, "{rows} of {batch_size}");
             if left == 0 {
                 break;
             }
+        }
+    }
+}
+
+#[test]
+fn shares_make_up_each_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    // The second has rows in a few shards only.
+    for rows in [20_000, 40] {
+        std::fs::write(&path, csv(rows, "\n")).unwrap();
+        let train = scanned(&path).train;
+        let batch_size = train.rows() / 3;
+        let expected = epoch(&train, 1, 2, 1, batch_size);
+        for ranks in [2, 3, 32] {
+            let mut all = vec![None; expected.len()];
+            for rank in 0..ranks {
+                let mut first = 0;
+                for portion in train.batches(1, 2, 1, batch_size, Share { rank, ranks }) {
+                    let Portion { rows, data, places } = portion.unwrap();
+                    let own = data.map_or_else(Vec::new, |data| rows_of(&data));
+                    assert_eq!(own.len(), places.len());
+                    for (row, place) in own.into_iter().zip(places) {
+                        assert!(all[first + place as usize].replace(row).is_none());
+                    }
+                    first += rows;
+                    if first == expected.len() {
+                        break;
+                    }
+                }
+            }
+            assert!(all.into_iter().map(Option::unwrap).eq(expected.iter().cloned()), "{ranks}");
         }
     }
 }
@@ -334,10 +372,10 @@ fn a_file_that_changes_is_noticed() {
     std::fs::write(&path, csv(2000, "\n")).unwrap();
     let train = scanned(&path).train;
     std::fs::write(&path, csv(2001, "\n")).unwrap();
-    let error = train.batches(0, 0, 0, 10).next().unwrap().unwrap_err();
+    let error = train.batches(0, 0, 0, 10, Share::WHOLE).next().unwrap().unwrap_err();
     assert_eq!(error.to_string(), format!("{} was changed while it was in use", path.display()));
     std::fs::remove_file(&path).unwrap();
-    let mut batches = train.batches(0, 0, 0, 10);
+    let mut batches = train.batches(0, 0, 0, 10, Share::WHOLE);
     let error = batches.next().unwrap().unwrap_err();
     assert!(matches!(error, DataError::Read { .. }), "{error}");
     assert!(batches.next().is_none());
@@ -416,7 +454,7 @@ fn labels_and_distributions_are_streamed_too() {
     let options = ScanOptions { hold_out: None, ..options(&columns, &preprocess) };
     let found = scan(file, options).unwrap();
     assert_eq!(found.class_rows, [500, 500]);
-    let data = found.train.batches(0, 0, 0, 1000).next().unwrap().unwrap();
+    let data = whole(found.train.batches(0, 0, 0, 1000, Share::WHOLE).next().unwrap().unwrap());
     let Targets::Dense { values, width: 2 } = data.targets() else {
         panic!("{:?}", data.targets())
     };

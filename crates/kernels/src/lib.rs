@@ -55,5 +55,5 @@ pub use backend::{KilnBackend, TrainBackend};
 pub use loss::{Loss, Targets};
 pub use network::Network;
 pub use optimizer::Optimizer;
-pub use trainer::{Batch, Trainer, TrainerConfig};
+pub use trainer::{Batch, Together, Trainer, TrainerConfig};
 pub use update::Clipping;

@@ -8,7 +8,7 @@ use crate::line::{Rows, WIDTH};
 use crate::loss::{Loss, LossRow};
 use crate::network::Network;
 use crate::product::{Panels, Part, backward, forward};
-use crate::trainer::Batch;
+use crate::trainer::{Batch, Places};
 
 /// Rows that one thread takes through the whole network, and all that is kept of them until the
 /// weights are updated.
@@ -103,12 +103,13 @@ impl Shard {
         for (at, row) in self.rows_of(batch).iter().enumerate() {
             network.gather(batch.features(network, *row), self.input.row_mut(at));
         }
-        self.forward(network, dropout, batch.rows.len());
+        self.forward(network, dropout, batch);
         self.loss(network, loss, batch);
         self.backward(network);
     }
 
-    fn forward(&mut self, network: &Network, dropout: Option<&Dropout>, batch_size: usize) {
+    fn forward(&mut self, network: &Network, dropout: Option<&Dropout>, batch: &Batch<'_>) {
+        let places = batch.places(self.first, self.rows);
         let mut drawn = 0;
         for (at, panels) in network.layers.iter().enumerate() {
             let (before, after) = self.layers.split_at_mut(at);
@@ -119,13 +120,8 @@ impl Shard {
             let values = output.head_mut(self.rows);
             network.function.forward(values, slope.head_mut(self.rows));
             if let Some(dropout) = dropout {
-                dropout.apply(
-                    drawn + self.first * panels.outputs,
-                    panels.outputs,
-                    [output, slope],
-                    self.rows,
-                );
-                drawn += batch_size * panels.outputs;
+                dropout.apply(drawn, places, panels.outputs, [output, slope], self.rows);
+                drawn += batch.batch_rows() * panels.outputs;
             }
         }
     }
@@ -176,16 +172,31 @@ pub(crate) struct Dropout {
 }
 
 impl Dropout {
-    /// Sets numbers to 0, or makes up for that in the others; in all of `targets` the same ones.
-    fn apply(&self, first: usize, width: usize, targets: [&mut Rows; 2], rows: usize) {
+    /// Sets numbers to 0, or makes up for that in the others; in all of `targets` the same ones. `drawn`
+    /// numbers have been drawn for the layers before.
+    fn apply(
+        &self,
+        drawn: usize,
+        places: Places<'_>,
+        width: usize,
+        targets: [&mut Rows; 2],
+        rows: usize,
+    ) {
         let mut rng = self.rng.clone();
-        rng.set_word_pos(self.rng.get_word_pos() + first as u128);
-        let mut factors = dropout_factors(self.rate, &mut rng);
+        let start = self.rng.get_word_pos() + drawn as u128;
         let [values, slopes] = targets;
         for row in 0..rows {
+            let place = match places {
+                Places::From(first) => (row == 0).then_some(first),
+                Places::At(places) => Some(places[row] as usize),
+            };
+            if let Some(place) = place {
+                rng.set_word_pos(start + (place * width) as u128);
+            }
             let values = values.row_mut(row)[..width].iter_mut();
+            let factors = dropout_factors(self.rate, &mut rng);
             // The factors last: a row that has ended must not take one more of them.
-            for ((value, slope), factor) in values.zip(slopes.row_mut(row)).zip(&mut factors) {
+            for ((value, slope), factor) in values.zip(slopes.row_mut(row)).zip(factors) {
                 *value *= factor;
                 *slope *= factor;
             }

@@ -22,6 +22,9 @@ pub enum Clipping {
     Norm(f64),
 }
 
+/// Puts in the place of each number its sum over several processes.
+pub(crate) type Sum<'a> = &'a mut dyn FnMut(&mut Vec<f32>);
+
 /// What the optimizer keeps of each weight.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -30,8 +33,10 @@ pub(crate) struct State {
     tables: Vec<Vec<f32>>,
     /// One per layer; for each block of a panel the slots, one after the other.
     layers: Vec<Vec<Line>>,
-    /// Room for the whole gradient, which is needed at once for its norm only.
+    /// Room for the whole gradient, which is needed at once for its norm and for other processes only.
     gradient: Option<Vec<Panels>>,
+    /// Room for what goes to other processes.
+    exchanged: Vec<f32>,
 }
 
 impl State {
@@ -51,6 +56,7 @@ impl State {
                 .map(|layer| vec![Line::ZERO; slots * layer.lines.len()])
                 .collect(),
             gradient: by_norm.then(|| network.layers.clone()),
+            exchanged: Vec::new(),
         }
     }
 
@@ -108,7 +114,8 @@ impl State {
         }
     }
 
-    /// One step of the optimizer, from what the shards hold.
+    /// One step of the optimizer, from what the shards hold; `sum` adds what other processes hold to the
+    /// gradient.
     pub(crate) fn update(
         &mut self,
         network: &mut Network,
@@ -116,14 +123,21 @@ impl State {
         batch: &Batch<'_>,
         rule: &Rule,
         clipping: Option<Clipping>,
+        sum: Option<Sum<'_>>,
     ) {
         let threads = shards.len();
         let mut tables = table_gradients(network, shards, batch);
+        if sum.is_some() {
+            self.gradient.get_or_insert_with(|| network.layers.clone());
+        }
         if let Some(layers) = &mut self.gradient {
             let nothing_kept = &mut vec![Vec::new(); layers.len()];
             for_each_block(threads, layers, nothing_kept, 0, |block| {
                 block_gradient(shards, &block.place, block.lines);
             });
+        }
+        if let (Some(sum), Some(layers)) = (sum, &mut self.gradient) {
+            exchange(sum, &mut self.exchanged, &mut tables, layers);
         }
         let whole = self.gradient.as_deref();
         let factor = match (clipping, whole) {
@@ -158,6 +172,21 @@ impl State {
             clip(numbers_mut(gradient));
             apply(rule, numbers_mut(lines), numbers(gradient), numbers_mut(state));
         });
+    }
+}
+
+/// Adds up the gradients of several processes: tables first, then layers, as they are laid out here.
+fn exchange(sum: Sum<'_>, buffer: &mut Vec<f32>, tables: &mut [Vec<f32>], layers: &mut [Panels]) {
+    buffer.clear();
+    tables.iter().for_each(|table| buffer.extend_from_slice(table));
+    layers.iter().for_each(|layer| buffer.extend_from_slice(numbers(&layer.lines)));
+    sum(buffer);
+    let mut rest = buffer.as_slice();
+    let parts = tables.iter_mut().map(Vec::as_mut_slice);
+    let parts = parts.chain(layers.iter_mut().map(|layer| numbers_mut(&mut layer.lines)));
+    for part in parts {
+        let summed = rest.split_off(..part.len()).expect("as many numbers as before");
+        part.copy_from_slice(summed);
     }
 }
 

@@ -1,5 +1,6 @@
 use burn::tensor::{Tensor, TensorData, backend::Backend};
 use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 
 /// Inverted dropout (Srivastava et al. 2014): each element is set to zero with probability `rate`
 /// and divided by 1 − `rate` otherwise, so that the expected value stays.
@@ -11,9 +12,35 @@ pub(crate) fn dropout<B: Backend>(x: Tensor<B, 2>, rate: f64, rng: &mut impl Rng
         return x;
     }
     let [rows, width] = x.dims();
-    let mask: Vec<f32> = dropout_factors(rate, rng).take(rows * width).collect();
-    let mask = Tensor::from_data(TensorData::new(mask, [rows, width]), &x.device());
-    x * mask
+    let mask = dropout_factors(rate, rng).take(rows * width).collect();
+    masked(x, mask)
+}
+
+/// What [`dropout`] makes of the rows at `places` of a batch of `batch_rows`; the generator is behind the
+/// whole batch afterwards.
+pub(crate) fn dropout_part<B: Backend>(
+    x: Tensor<B, 2>,
+    rate: f64,
+    rng: &mut ChaCha8Rng,
+    places: &[u32],
+    batch_rows: usize,
+) -> Tensor<B, 2> {
+    if rate == 0.0 {
+        return x;
+    }
+    let (width, start) = (x.dims()[1], rng.get_word_pos());
+    let mut mask = Vec::with_capacity(places.len() * width);
+    for place in places {
+        rng.set_word_pos(start + (*place as usize * width) as u128);
+        mask.extend(dropout_factors(rate, rng).take(width));
+    }
+    rng.set_word_pos(start + (batch_rows * width) as u128);
+    masked(x, mask)
+}
+
+fn masked<B: Backend>(x: Tensor<B, 2>, mask: Vec<f32>) -> Tensor<B, 2> {
+    let (shape, device) = (x.dims(), x.device());
+    x * Tensor::from_data(TensorData::new(mask, shape), &device)
 }
 
 /// What inverted dropout multiplies one number after the other by: 0 with probability `rate`, a fraction
@@ -29,6 +56,18 @@ mod tests {
     use super::*;
     use crate::random::init_rng;
     use burn_flex::Flex;
+
+    #[test]
+    fn a_part_drops_what_the_whole_drops_of_it() {
+        let ones = |rows| Tensor::<Flex, 2>::ones([rows, 7], &Default::default());
+        let (mut whole, mut part) = (init_rng(3), init_rng(3));
+        for _ in 0..2 {
+            let all: Vec<f32> = dropout(ones(9), 0.4, &mut whole).into_data().to_vec().unwrap();
+            let some = dropout_part(ones(3), 0.4, &mut part, &[1, 2, 7], 9);
+            let some: Vec<f32> = some.into_data().to_vec().unwrap();
+            assert_eq!(some, [&all[7..21], &all[49..56]].concat());
+        }
+    }
 
     #[test]
     fn drops_the_stated_share_and_keeps_the_mean() {

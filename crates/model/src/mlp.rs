@@ -9,11 +9,15 @@ use burn::{
 };
 use burn_nn::Linear;
 use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Activation, EmbeddingConfig, Initializer, ModelError, Normalization, dropout::dropout,
-    embedding::embed, norm::Norm, random::init_rng,
+    Activation, EmbeddingConfig, Initializer, ModelError, Normalization,
+    dropout::{dropout, dropout_part},
+    embedding::embed,
+    norm::Norm,
+    random::init_rng,
 };
 
 /// The shape of a multilayer perceptron, from which [`MlpConfig::init`] makes an [`Mlp`].
@@ -406,10 +410,41 @@ impl<B: AutodiffBackend> Mlp<B> {
     ///
     /// If the features have another width than `d_input`.
     pub fn forward_train(&self, features: Tensor<B, 2>, rng: &mut impl Rng) -> Tensor<B, 2> {
+        self.forward_dropping(features, |x| dropout(x, self.dropout, rng))
+    }
+
+    /// As [`Mlp::forward_train`], of some rows of a batch of `batch_rows`: what is dropped is what that
+    /// drops of them, if `rng` stands where it does there. Batch normalization sees these rows only.
+    ///
+    /// `places` says where in the batch each row stands.
+    ///
+    /// # Shapes
+    ///
+    /// `[places.len(), d_input]` → `[places.len(), d_output]`
+    ///
+    /// # Panics
+    ///
+    /// If the features have another width than `d_input`.
+    pub fn forward_train_part(
+        &self,
+        features: Tensor<B, 2>,
+        rng: &mut ChaCha8Rng,
+        places: &[u32],
+        batch_rows: usize,
+    ) -> Tensor<B, 2> {
+        let rate = self.dropout;
+        self.forward_dropping(features, |x| dropout_part(x, rate, rng, places, batch_rows))
+    }
+
+    fn forward_dropping(
+        &self,
+        features: Tensor<B, 2>,
+        mut dropout: impl FnMut(Tensor<B, 2>) -> Tensor<B, 2>,
+    ) -> Tensor<B, 2> {
         let mut x = self.inputs(features);
         for layer in &self.hidden {
             x = self.activation.forward(layer.norm.forward_train(layer.linear.forward(x)));
-            x = dropout(x, self.dropout, rng);
+            x = dropout(x);
         }
         self.output.forward(x)
     }

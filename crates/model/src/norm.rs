@@ -94,6 +94,8 @@ impl<B: AutodiffBackend> Norm<B> {
             let old = running.value_sync().mul_scalar(1.0 - norm.momentum);
             let new = of_batch.detach().squeeze_dim::<1>(0).mul_scalar(norm.momentum);
             running.update((old + new).detach());
+            // Until then the new value is not among what visitors of the network see.
+            running.value_sync();
         }
         let x = standardise(x, variance, norm.epsilon);
         x * norm.gamma.val().unsqueeze() + norm.beta.val().unsqueeze()

@@ -144,6 +144,14 @@ pub enum TrainError {
         #[source]
         source: std::io::Error,
     },
+    /// What is to be the same on all ranks is not.
+    #[error("the {what} of rank {rank} are not those of rank 0")]
+    RanksDiffer {
+        /// `data and settings` or `weights`.
+        what: &'static str,
+        /// The first that differs from rank 0.
+        rank: usize,
+    },
     /// A file that an observer keeps could not be written.
     #[error("cannot write {}", path.display())]
     Write {

@@ -53,6 +53,7 @@ mod observer;
 mod optimizer;
 mod predict;
 mod random;
+mod ranks;
 mod schedule;
 mod stopping;
 
@@ -74,4 +75,5 @@ pub use observer::{
 };
 pub use optimizer::OptimizerConfig;
 pub use predict::{Predictions, predict};
+pub use ranks::Ranks;
 pub use schedule::{Decay, Schedule};

@@ -83,13 +83,6 @@ impl<B: Backend> Rows<B> {
         Ok(Self::Device(Batches::new(dataset, BATCH_SIZE, device)?, objective))
     }
 
-    pub(crate) fn rows(&self) -> usize {
-        match self {
-            Self::Host(dataset, _) => dataset.rows(),
-            Self::Device(batches, _) => batches.rows(),
-        }
-    }
-
     pub(crate) fn predict(&self, model: &Mlp<B>, task: Task) -> Predictions {
         match self {
             Self::Host(dataset, loss) => {

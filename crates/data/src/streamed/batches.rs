@@ -2,25 +2,40 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{available_parallelism, spawn};
 
-use super::order::{Part, SHARDS};
+use super::order::Part;
 use super::rows::{Inner, StreamedRows};
 use crate::dataset::{Dataset, Targets};
 use crate::error::DataError;
+use crate::share::{SHARDS, Share};
 
 /// Rows that are handed over at a time, where a batch has not more: for each hand-over two threads have to
 /// wake up.
 const HANDED_OVER: usize = 16_384;
 /// Most threads that read.
 const READERS: usize = 8;
+/// Parts that are read ahead, by all threads together. Pieces are cut where a chunk of the file ends, so that
+/// several shards need their next one at the same time, and at the start of an epoch all of them a first one.
+const READ_AHEAD: usize = 16;
+
+/// One or more whole batches that follow each other, as far as a [`Share`] takes them.
+#[derive(Debug)]
+pub struct Portion {
+    /// All rows of the batches, whoever takes them.
+    pub rows: usize,
+    /// The rows that the share takes; `None` if there are none.
+    pub data: Option<Dataset>,
+    /// Where each of these stands among all rows, ascending.
+    pub places: Vec<u32>,
+}
 
 /// The rows of an epoch, and of those that follow, in order; see [`StreamedRows::batches`].
 ///
 /// After an error there are no more. The threads that read end when it is dropped.
 #[derive(Debug)]
-pub struct StreamedBatches(Receiver<Result<Dataset, DataError>>);
+pub struct StreamedBatches(Receiver<Result<Portion, DataError>>);
 
 impl Iterator for StreamedBatches {
-    type Item = Result<Dataset, DataError>;
+    type Item = Result<Portion, DataError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.0.recv().ok()
@@ -35,6 +50,7 @@ struct Plan {
     /// Rows of the first epoch that are left out.
     left_out: usize,
     handed_over: usize,
+    share: Share,
 }
 
 impl StreamedBatches {
@@ -44,15 +60,17 @@ impl StreamedBatches {
         epoch: u64,
         batches: usize,
         batch_size: usize,
+        share: Share,
     ) -> Self {
+        assert!(share.rank < share.ranks && share.ranks <= SHARDS, "{share:?}");
         let (left_out, all) = (batches * batch_size, rows.rows());
         assert!(batch_size > 0 && left_out < all, "batch {batches} of {batch_size} of {all} rows");
         let handed_over = (HANDED_OVER / batch_size).max(1) * batch_size;
-        let plan = Plan { seed, first_epoch: epoch, left_out, handed_over };
+        let plan = Plan { seed, first_epoch: epoch, left_out, handed_over, share };
         // What trains takes the other half of the processor; of a GPU, the reading is all there is to do.
         let readers = available_parallelism().map_or(1, |all| all.get() / 2).clamp(1, READERS);
         let parts = (0..readers).map(|reader| {
-            let (sender, parts) = sync_channel(1);
+            let (sender, parts) = sync_channel(READ_AHEAD / readers);
             let rows = Arc::clone(&rows.0);
             spawn(move || read(&rows, plan, reader, readers, &sender));
             parts
@@ -73,9 +91,9 @@ impl Plan {
 }
 
 /// The parts of an epoch that have rows which are not left out, in the order in which they are needed.
-fn parts(rows: &Inner, seed: u64, epoch: u64, taken: &[usize; SHARDS]) -> Vec<Part> {
-    let mut parts = rows.shards.epoch(&rows.entries, seed, epoch);
-    parts.retain(|part| part.start + part.rows > taken[part.shard]);
+fn parts(rows: &Inner, plan: Plan, epoch: u64, taken: &[usize; SHARDS]) -> Vec<Part> {
+    let mut parts = rows.shards.epoch(&rows.entries, plan.seed, epoch);
+    parts.retain(|part| part.start + part.rows > taken[part.shard] && plan.share.takes(part.shard));
     // Those that are begun in their middle are needed first, each in the turn of its shard.
     parts.sort_by_key(|part| (part.start.max(taken[part.shard]), part.shard));
     parts
@@ -91,7 +109,7 @@ fn read(
 ) {
     for (epoch, left_out) in plan.epochs() {
         let taken = rows.shards.taken(left_out);
-        let parts = parts(rows, plan.seed, epoch, &taken);
+        let parts = parts(rows, plan, epoch, &taken);
         for part in parts.iter().skip(reader).step_by(readers) {
             let loaded = rows.load(part, plan.seed, epoch);
             let failed = loaded.is_err();
@@ -119,7 +137,7 @@ struct Present {
 }
 
 impl Turns {
-    fn hand_over(&mut self, plan: Plan, sender: &SyncSender<Result<Dataset, DataError>>) {
+    fn hand_over(&mut self, plan: Plan, sender: &SyncSender<Result<Portion, DataError>>) {
         for (epoch, left_out) in plan.epochs() {
             match self.epoch(plan, epoch, left_out, sender) {
                 Ok(true) => {}
@@ -139,11 +157,11 @@ impl Turns {
         plan: Plan,
         epoch: u64,
         left_out: usize,
-        sender: &SyncSender<Result<Dataset, DataError>>,
+        sender: &SyncSender<Result<Portion, DataError>>,
     ) -> Result<bool, DataError> {
         let all = self.rows.shards.taken(self.rows.rows);
         let mut taken = self.rows.shards.taken(left_out);
-        let parts = parts(&self.rows, plan.seed, epoch, &taken);
+        let parts = parts(&self.rows, plan, epoch, &taken);
         self.next_part = 0;
         let mut shards: [Option<Present>; SHARDS] = std::array::from_fn(|_| None);
         let unfinished = (0..SHARDS).filter(|shard| taken[*shard] < all[*shard]);
@@ -152,10 +170,15 @@ impl Turns {
         let mut left = self.rows.rows - left_out;
         while left > 0 {
             let rows = left.min(plan.handed_over);
-            let mut batch = Gathered::new(&self.rows, rows);
-            for _ in 0..rows {
+            let mut batch = Gathered::new(&self.rows, rows.div_ceil(plan.share.ranks));
+            for place in 0..rows {
                 while taken[shard] == all[shard] {
                     shard = (shard + 1) % SHARDS;
+                }
+                if !plan.share.takes(shard) {
+                    taken[shard] += 1;
+                    shard = (shard + 1) % SHARDS;
+                    continue;
                 }
                 let present = match &mut shards[shard] {
                     Some(present) if present.taken < present.part.rows() => present,
@@ -170,13 +193,13 @@ impl Turns {
                         other.insert(Present { part: loaded, taken: taken[shard] - part.start })
                     }
                 };
-                batch.push(&present.part, present.taken);
+                batch.push(&present.part, present.taken, place);
                 present.taken += 1;
                 taken[shard] += 1;
                 shard = (shard + 1) % SHARDS;
             }
             left -= rows;
-            if sender.send(Ok(batch.finish())).is_err() {
+            if sender.send(Ok(batch.finish(rows))).is_err() {
                 return Ok(false);
             }
         }
@@ -190,6 +213,7 @@ struct Gathered {
     d_input: usize,
     targets: Targets,
     weights: Vec<f32>,
+    places: Vec<u32>,
 }
 
 impl Gathered {
@@ -197,10 +221,12 @@ impl Gathered {
         let of = StreamedRows(Arc::clone(of));
         let d_input = of.d_input();
         let features = Vec::with_capacity(rows * d_input);
-        Self { features, d_input, targets: of.targets(), weights: Vec::new() }
+        let (targets, weights, places) = (of.targets(), Vec::new(), Vec::with_capacity(rows));
+        Self { features, d_input, targets, weights, places }
     }
 
-    fn push(&mut self, part: &Dataset, row: usize) {
+    fn push(&mut self, part: &Dataset, row: usize, place: usize) {
+        self.places.push(place as u32);
         self.features.extend_from_slice(part.row(row));
         match (&mut self.targets, part.targets()) {
             (Targets::Classes { indices, .. }, Targets::Classes { indices: from, .. }) => {
@@ -214,9 +240,11 @@ impl Gathered {
         self.weights.extend(part.weights().map(|weights| weights[row]));
     }
 
-    fn finish(self) -> Dataset {
-        let Self { features, d_input, targets, weights } = self;
+    /// `rows`: with those of other shares.
+    fn finish(self, rows: usize) -> Portion {
+        let Self { features, d_input, targets, weights, places } = self;
         let weights = (!weights.is_empty()).then_some(weights);
-        Dataset::of_checked(features, d_input, targets, weights)
+        let data = || Dataset::of_checked(features, d_input, targets, weights);
+        Portion { rows, data: (!places.is_empty()).then(data), places }
     }
 }

@@ -8,6 +8,6 @@ mod scan;
 mod sketch;
 mod statistics;
 
-pub use batches::StreamedBatches;
+pub use batches::{Portion, StreamedBatches};
 pub use rows::StreamedRows;
 pub use scan::{HoldOut, ScanOptions, Scanned, scan};

@@ -11,11 +11,9 @@ use std::ops::Range;
 use rand::seq::SliceRandom;
 
 use super::index::Entry;
+use crate::share::SHARDS;
 use crate::shuffle::shuffled;
 use crate::stream::stream;
-
-/// How many shards there are.
-pub(super) const SHARDS: usize = 32;
 
 /// The pieces of each shard.
 #[derive(Debug)]
@@ -66,27 +64,26 @@ impl Shards {
 
     /// The parts of an epoch in the order in which their first rows are needed.
     ///
-    /// The first piece of each shard comes in two parts, of which the first is smaller in the first shards:
-    /// else all shards would need their next piece at the same time.
+    /// The first piece of each shard comes in two parts, one at the start and one at the end of the epoch, of
+    /// which the former is smaller in the first shards: else all shards would need their next piece at the
+    /// same time, again and again.
     pub(super) fn epoch(&self, entries: &[Entry], seed: u64, epoch: u64) -> Vec<Part> {
         let mut rng = stream(seed, *b"pieces\0\0", epoch);
         let mut parts = Vec::new();
         for (shard, Shard { pieces, .. }) in self.shards.iter().enumerate() {
             let mut pieces = pieces.clone();
             pieces.shuffle(&mut rng);
+            if let Some(first) = pieces.first().cloned() {
+                let cut = first.start + (first.len() * (shard + 1)).div_ceil(SHARDS);
+                pieces[0] = first.start..cut;
+                pieces.push(cut..first.end);
+            }
             let mut start = 0;
-            for (at, piece) in pieces.into_iter().enumerate() {
-                let cut = match at {
-                    0 => piece.start + (piece.len() * (shard + 1)).div_ceil(SHARDS),
-                    _ => piece.end,
-                };
-                for entries_of in [piece.start..cut, cut..piece.end] {
-                    let rows =
-                        entries[entries_of.clone()].iter().map(|entry| entry.train_rows).sum();
-                    if rows > 0 {
-                        parts.push(Part { shard, entries: entries_of, start, rows });
-                        start += rows;
-                    }
+            for piece in pieces {
+                let rows = entries[piece.clone()].iter().map(|entry| entry.train_rows).sum();
+                if rows > 0 {
+                    parts.push(Part { shard, entries: piece, start, rows });
+                    start += rows;
                 }
             }
         }
@@ -184,6 +181,18 @@ mod tests {
         let parts = shards.epoch(&entries, 0, 0);
         let first: Vec<usize> = parts[..SHARDS].iter().map(|part| part.rows).collect();
         assert_eq!(first, (1..=SHARDS).map(|shard| 100 * shard).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn shards_need_their_next_piece_at_different_times() {
+        let entries = entries(&[100; 10 * SHARDS * SHARDS]);
+        let shards = Shards::new(&entries, 3200);
+        let mut starts: Vec<usize> = Vec::new();
+        let parts = shards.epoch(&entries, 7, 1).into_iter().filter(|part| part.start > 0);
+        starts.extend(parts.map(|part| part.start));
+        starts.sort_unstable();
+        // One for each 100 rows of a shard, to the end of the epoch.
+        assert_eq!(starts, (1..=10 * SHARDS - 1).map(|at| 100 * at).collect::<Vec<_>>());
     }
 
     #[test]

@@ -2,11 +2,12 @@ use std::sync::Arc;
 
 use super::batches::StreamedBatches;
 use super::index::Entry;
-use super::order::{Part, SHARDS, Shards, row_order};
+use super::order::{Part, Shards, row_order};
 use super::scan::HoldOut;
 use crate::dataset::{Dataset, Targets};
 use crate::error::DataError;
 use crate::preprocess::{Binding, Preprocessor};
+use crate::share::{SHARDS, Share};
 use crate::table::TableFile;
 use crate::target::{TargetEncoder, TargetForm};
 use crate::weights::read_weights;
@@ -102,23 +103,24 @@ impl StreamedRows {
         &self.0.identity
     }
 
-    /// The rows of an epoch, counted from 0, and of those that follow, in order: the rows of one or more
-    /// whole batches at a time, but that an epoch ends with what remains.
+    /// The rows of an epoch, counted from 0, and of those that follow, in order: those that `share` takes of
+    /// one or more whole batches at a time, but that an epoch ends with what remains.
     ///
     /// Batches have `batch_size` rows; the first `batches` of the first epoch are left out. Reading and
-    /// preprocessing go on ahead, in threads of their own.
+    /// preprocessing go on ahead, in threads of their own; what is not in `share` is not read.
     ///
     /// # Panics
     ///
-    /// If `batch_size` is 0 or the epoch has no such batch.
+    /// If `batch_size` is 0, the epoch has no such batch, or there is no such share.
     pub fn batches(
         &self,
         seed: u64,
         epoch: u64,
         batches: usize,
         batch_size: usize,
+        share: Share,
     ) -> StreamedBatches {
-        StreamedBatches::new(self, seed, epoch, batches, batch_size)
+        StreamedBatches::new(self, seed, epoch, batches, batch_size, share)
     }
 }
 

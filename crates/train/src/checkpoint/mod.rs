@@ -52,7 +52,7 @@ pub enum Every {
 ///
 /// let folder = tempfile::tempdir()?;
 /// let checkpoints = Checkpoints::create(folder.path())?.every(Every::Epochs(5)).keep(3);
-/// // `fit_with(…, Hooks { observers, checkpoints: Some(&mut checkpoints) })` fills it.
+/// // `fit_with(…, Hooks { observers, checkpoints: Some(&mut checkpoints), ranks: None })` fills it.
 /// drop(checkpoints);
 /// let error = Checkpoints::resume(folder.path()).unwrap_err();
 /// assert!(error.to_string().ends_with("holds no checkpoint"));

@@ -28,7 +28,7 @@ impl Scores {
         assert_eq!(actual.len(), predictions.decisions.len(), "a decision for each target");
         Self {
             task,
-            loss: mean_loss(predictions, dataset.weights()),
+            loss: mean_loss(&predictions.losses, dataset.weights()),
             actual,
             decisions: predictions.decisions.clone(),
             probabilities: probabilities(task, &predictions.logits),
@@ -208,10 +208,10 @@ impl Scores {
 }
 
 /// Σ wᵢ·lᵢ / Σ wᵢ in f64.
-pub(crate) fn mean_loss(predictions: &Predictions, weights: Option<&[f32]>) -> f64 {
-    let losses = predictions.losses.iter().map(|loss| f64::from(*loss));
+pub(crate) fn mean_loss(losses: &[f32], weights: Option<&[f32]>) -> f64 {
+    let (rows, losses) = (losses.len(), losses.iter().map(|loss| f64::from(*loss)));
     match weights {
-        None => losses.sum::<f64>() / predictions.losses.len() as f64,
+        None => losses.sum::<f64>() / rows as f64,
         Some(weights) => {
             let weights = weights.iter().map(|weight| f64::from(*weight));
             let weighted: f64 = losses.zip(weights.clone()).map(|(loss, w)| loss * w).sum();

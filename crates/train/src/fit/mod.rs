@@ -20,6 +20,7 @@ use crate::{
     objective::check_data,
     observer::{EpochRecord, Observer, StopReason},
     predict::check_head,
+    ranks::{Group, Ranks},
 };
 
 /// Most bytes of the features of a batch of streamed rows.
@@ -69,7 +70,7 @@ pub fn fit<B: TrainBackend>(
     device: &B::Device,
     observers: &mut [&mut dyn Observer],
 ) -> Result<Trained<B::InnerBackend>, TrainError> {
-    let hooks = Hooks { observers, checkpoints: None };
+    let hooks = Hooks { observers, ..Hooks::default() };
     fit_with::<B>(model, task, config, train, valid, device, hooks)
 }
 
@@ -80,6 +81,8 @@ pub struct Hooks<'a, 'b> {
     pub observers: &'a mut [&'b mut dyn Observer],
     /// They are kept, and the run goes on from the newest.
     pub checkpoints: Option<&'a mut Checkpoints>,
+    /// The processes that train together; `None` if this one trains alone.
+    pub ranks: Option<&'a dyn Ranks>,
 }
 
 /// Trains a network as [`fit`] does, with checkpoints.
@@ -102,6 +105,17 @@ pub struct Hooks<'a, 'b> {
 /// * [`TrainError::Checkpoint`]: the checkpoint is not one of such a run.
 /// * [`TrainError::CheckpointFolder`]: the first checkpoint can't be written.
 /// * [`TrainError::Interrupted`] or [`TrainError::InterruptedUnsaved`]: the run was asked to stop.
+///
+/// # Several processes
+///
+/// With [`Hooks::ranks`], each of which calls this with the same arguments, every batch is divided among
+/// them. Which rows it has, the order of rows and dropout are what they are in one process, and so is, but
+/// for rounding, the result; only batch normalization takes means and variances over the rows of a rank.
+/// Rank 0 starts the network or reads the checkpoint, and hands it to the others; it alone has observers and
+/// checkpoints. A run may be resumed with another number of ranks.
+///
+/// * [`TrainError::RanksDiffer`]: data, settings or, before a checkpoint, weights are not the same on all.
+/// * On another rank than 0, [`TrainError::Interrupted`] names no file.
 pub fn fit_with<B: TrainBackend>(
     model: &MlpConfig,
     task: Task,
@@ -112,38 +126,52 @@ pub fn fit_with<B: TrainBackend>(
     hooks: Hooks<'_, '_>,
 ) -> Result<Trained<B::InnerBackend>, TrainError> {
     let train = train.into();
-    let Hooks { observers, checkpoints } = hooks;
+    let Hooks { observers, checkpoints, ranks } = hooks;
+    let group = ranks.map(|ranks| Group::new(ranks, checkpoints.is_some())).transpose()?;
     check_run(model, task, config, &train, valid.as_ref())?;
     // The kernels have no normalization, and number rows by 32 bits.
     let host = B::InnerBackend::HOST
         && model.normalization == Normalization::None
         && u32::try_from(train.rows()).is_ok();
-    let checkpoints = checkpoints.map(|checkpoints| {
+    let identity = (checkpoints.is_some() || group.is_some()).then(|| {
         let engine = if host {
             "kiln-kernels".to_owned()
         } else {
             let number = <B::FloatElem as Element>::dtype();
             format!("{}, {number:?}", B::InnerBackend::name(device))
         };
-        let identity = Identity {
+        Identity {
             engine,
             task,
             network: model.clone().with_seed(config.seed),
             config: config.clone(),
             train: Fingerprint::of_train(&train),
             valid: valid.as_ref().map(Fingerprint::of),
-        };
-        (checkpoints, identity)
+        }
     });
+    if let (Some(group), Some(identity)) = (&group, &identity) {
+        let bytes = serde_json::to_vec(identity).expect("plain data with text keys");
+        group.check_same("data and settings", &bytes)?;
+    }
     let valid = match valid {
         Some(valid) => {
-            Some(Validation::<B::InnerBackend>::new(host, task, &config.loss, valid, device)?)
+            let group = group.as_ref();
+            Some(Validation::<B::InnerBackend>::new(
+                host,
+                task,
+                &config.loss,
+                valid,
+                device,
+                group,
+            )?)
         }
         None => None,
     };
     let rows = train.rows();
     let train = TrainRows::<B>::new(host, task, config, train, device)?;
-    let run = Run { model: model.clone(), task, config, rows, train, valid, device };
+    let model = model.clone();
+    let run =
+        Run { model, task, config, rows, train, valid, device, identity, group: group.as_ref() };
     if host {
         // In the pool, where the kernels' work is divided: from outside, each step would wake two threads
         // of it instead of one, twice.

@@ -1,6 +1,9 @@
 use std::{io, path::PathBuf, time::Instant};
 
-use burn::tensor::{TensorData, backend::AutodiffBackend};
+use burn::tensor::{
+    TensorData,
+    backend::{AutodiffBackend, Backend},
+};
 use kiln_model::{Mlp, MlpConfig};
 
 use super::run::{Ended, Log, Run, tell};
@@ -11,6 +14,7 @@ use crate::{
     learner::{Learner, Step, Tensors},
     observer::{EpochRecord, Event, Network, RunInfo, StopReason},
     random::restart_seed,
+    ranks::Signal,
     schedule::{Plateau, Position},
     stopping::Stopping,
 };
@@ -106,13 +110,20 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
             let resume = Event::Resume { iteration: self.iteration, rows, records };
             return tell(log.observers, &resume);
         }
-        let Some((checkpoints, _)) = log.checkpoints.as_ref().filter(|_| self.restart == 0) else {
+        if self.restart > 0 || !self.keeps_checkpoints(log) {
             return Ok(());
-        };
-        let folder = checkpoints.folder().to_owned();
+        }
         // The first shows that there can be others, and the run can be resumed from then on.
         let written = self.checkpoint(log)?;
-        written.map(drop).map_err(|source| TrainError::CheckpointFolder { folder, source })
+        written.map(drop).map_err(|source| {
+            let checkpoints = log.checkpoints.as_ref().expect("one was to be written");
+            TrainError::CheckpointFolder { folder: checkpoints.folder().to_owned(), source }
+        })
+    }
+
+    /// Whether this process, or rank 0, does.
+    fn keeps_checkpoints(&self, log: &Log<'_, '_, B::InnerBackend>) -> bool {
+        self.run.group.map_or(log.checkpoints.is_some(), |group| group.keeps_checkpoints)
     }
 
     /// Whole epochs, and iterations of the next one.
@@ -175,6 +186,9 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
         for batch in first..iterations_per_epoch {
             let learning_rate = learning_rate(self.iteration);
             let (seed, iteration) = (self.seed, self.iteration);
+            if let Some(group) = run.group {
+                group.say(|| signal(log, iteration + 1, None));
+            }
             let rows = self.learner.step(Step { seed, iteration, learning_rate })?;
             self.iteration += 1;
             let iteration = self.iteration;
@@ -266,17 +280,24 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
         log: &mut Log<'_, '_, B::InnerBackend>,
         epochs: Option<usize>,
     ) -> Result<(), TrainError> {
-        let Some((checkpoints, _)) = &log.checkpoints else { return Ok(()) };
+        if !self.keeps_checkpoints(log) {
+            return Ok(());
+        }
+        let Signal { checkpoint, stop } = match (self.run.group, epochs) {
+            (None, _) => signal(log, self.iteration, epochs),
+            // What goes with the step costs no call of its own.
+            (Some(group), None) => group.heard(),
+            (Some(group), _) => group.signal(|| signal(log, self.iteration, epochs)),
+        };
         let config = self.run.config;
         let over = epochs.is_some_and(|epochs| {
             epochs == config.num_epochs || self.stopping.as_ref().is_some_and(Stopping::is_over)
         });
-        let stop_asked = checkpoints.is_stop_asked();
-        if !(over || stop_asked || checkpoints.is_due(self.iteration, epochs)) {
+        if !(over || stop || checkpoint) {
             return Ok(());
         }
         let written = self.checkpoint(log)?;
-        if !stop_asked || (over && self.restart + 1 == config.restarts) {
+        if !stop || (over && self.restart + 1 == config.restarts) {
             return Ok(());
         }
         let [epoch, batches] = self.place_in_epochs();
@@ -285,7 +306,7 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
         Err(match written {
             Ok(checkpoint) => TrainError::Interrupted { epoch, iteration, checkpoint },
             Err(source) => {
-                let last = log.checkpoints.as_ref().and_then(|(all, _)| all.last_written());
+                let last = log.checkpoints.as_ref().and_then(|all| all.last_written());
                 TrainError::InterruptedUnsaved { epoch, iteration, last, source }
             }
         })
@@ -297,8 +318,19 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
         log: &mut Log<'_, '_, B::InnerBackend>,
     ) -> Result<io::Result<PathBuf>, TrainError> {
         self.clock.pause();
+        if let Some(group) = self.run.group {
+            let weights = self.learner.model().map_or_else(Vec::new, |model| model.exact_tensors());
+            let bytes: Vec<u8> =
+                weights.iter().flat_map(|(_, data)| data.as_bytes().iter().copied()).collect();
+            group.check_same("weights", &bytes)?;
+        }
         let (place, tensors) = (self.place(log), self.tensors(log));
-        let (checkpoints, identity) = log.checkpoints.as_mut().expect("there are to be some");
+        let Some(checkpoints) = log.checkpoints.as_mut() else {
+            // Rank 0 writes it.
+            self.clock.start();
+            return Ok(Ok(PathBuf::new()));
+        };
+        let identity = self.run.identity();
         let path = checkpoints.path(&place);
         let written = match tensors {
             Some(tensors) => checkpoints.write(Saved::new(identity.clone(), place, tensors)),
@@ -340,6 +372,14 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
         tensors.extend(self.learner.save());
         Some(tensors)
     }
+}
+
+/// What the checkpoints ask for behind an iteration, if this process keeps some.
+fn signal<B: Backend>(log: &Log<'_, '_, B>, iteration: usize, epochs: Option<usize>) -> Signal {
+    log.checkpoints.as_ref().map_or_else(Signal::default, |checkpoints| Signal {
+        checkpoint: checkpoints.is_due(iteration, epochs),
+        stop: checkpoints.is_stop_asked(),
+    })
 }
 
 /// The training time of an epoch.

@@ -1,6 +1,9 @@
+use std::path::Path;
+
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use kiln_kernels::Network;
 use kiln_model::{Mlp, MlpConfig, Task};
+use kiln_store::{decode, encode};
 
 use super::{
     Trained,
@@ -14,6 +17,7 @@ use crate::{
     learner::{BurnLearner, HostLearner, Learner, Tensors},
     observer::{EpochRecord, Event, Observer},
     random::restart_seed,
+    ranks::Group,
 };
 
 /// What all restarts share.
@@ -23,14 +27,17 @@ pub(super) struct Run<'a, B: AutodiffBackend> {
     pub(super) config: &'a TrainConfig,
     pub(super) rows: usize,
     pub(super) train: TrainRows<B>,
-    pub(super) valid: Option<Validation<B::InnerBackend>>,
+    pub(super) valid: Option<Validation<'a, B::InnerBackend>>,
     pub(super) device: &'a B::Device,
+    /// Where there are checkpoints or several processes.
+    pub(super) identity: Option<Identity>,
+    pub(super) group: Option<&'a Group<'a>>,
 }
 
 /// What earlier restarts have left, and those who hear of the run.
 pub(super) struct Log<'a, 'b, B: Backend> {
     pub(super) observers: &'a mut [&'b mut dyn Observer],
-    pub(super) checkpoints: Option<(&'a mut Checkpoints, Identity)>,
+    pub(super) checkpoints: Option<&'a mut Checkpoints>,
     /// Of all restarts.
     pub(super) records: Vec<EpochRecord>,
     pub(super) best: Option<Ended<B>>,
@@ -48,9 +55,8 @@ impl<B: Backend> Log<'_, '_, B> {
 
     /// The checkpoint that the run goes on from is not one of such a run.
     pub(super) fn unusable(&self, problem: impl ToString) -> TrainError {
-        let from =
-            self.checkpoints.as_ref().and_then(|(checkpoints, _)| checkpoints.resumed_from());
-        let path = from.expect("the run goes on from a checkpoint").to_owned();
+        let from = self.checkpoints.as_ref().and_then(|checkpoints| checkpoints.resumed_from());
+        let path = from.unwrap_or(Path::new("the checkpoint of rank 0")).to_owned();
         TrainError::Checkpoint { path, problem: problem.to_string() }
     }
 
@@ -80,6 +86,10 @@ impl<B: AutodiffBackend> Run<'_, B> {
         self.rows.div_ceil(self.config.batch_size.rows_of(self.rows))
     }
 
+    pub(super) fn identity(&self) -> &Identity {
+        self.identity.as_ref().expect("there is one where there are checkpoints")
+    }
+
     /// The network of a restart, counted from 0.
     pub(super) fn model_config(&self, restart: usize) -> MlpConfig {
         self.model.clone().with_seed(restart_seed(self.config.seed, restart))
@@ -91,39 +101,59 @@ impl<B: AutodiffBackend> Run<'_, B> {
         model: &MlpConfig,
         saved: Option<Tensors>,
     ) -> Result<Box<dyn Learner<B::InnerBackend> + 'a>, TrainError> {
+        let saved = match (self.group, saved) {
+            (Some(group), None) => Some(self.start_of_root(group, model)?),
+            (_, saved) => saved,
+        };
         Ok(match &self.train {
             TrainRows::Host(data) => {
                 let network = start::<B::InnerBackend>(model, saved, self.device)?;
                 let network = Network::of(&network).expect("the kernels have all of it");
                 let (task, config, device) = (self.task, self.config, self.device);
-                Box::new(HostLearner::new(network, model, task, config, data, device)?)
+                Box::new(HostLearner::new(network, model, task, config, data, device, self.group)?)
             }
             TrainRows::Device(data, objective) => {
                 let network = start::<B>(model, saved, self.device)?;
                 let (task, config, device) = (self.task, self.config, self.device);
-                Box::new(BurnLearner::new(task, config, objective, data, network, device))
+                let group = self.group;
+                Box::new(BurnLearner::new(task, config, objective, data, network, device, group))
             }
         })
+    }
+
+    /// The weights that rank 0 starts from: another machine's may differ in their last bits.
+    fn start_of_root(&self, group: &Group<'_>, model: &MlpConfig) -> Result<Tensors, TrainError> {
+        const FORMAT: &str = "kiln-start";
+        let start = match group.is_root() {
+            true => model.init::<B::InnerBackend>(self.device)?.exact_tensors(),
+            false => Vec::new(),
+        };
+        let manifest = "{\"format_version\":1}";
+        let bytes = group.of_root(|| encode(FORMAT, manifest, &start.into_iter().collect()));
+        let received = decode(&bytes, FORMAT, 1).map_err(|error| TrainError::Checkpoint {
+            path: "the weights of rank 0".into(),
+            problem: error.to_string(),
+        })?;
+        Ok(received.tensors)
     }
 
     /// The run that ends with the lowest score.
     pub(super) fn best_restart(
         &self,
         observers: &mut [&mut dyn Observer],
-        mut checkpoints: Option<(&mut Checkpoints, Identity)>,
+        mut checkpoints: Option<&mut Checkpoints>,
     ) -> Result<Trained<B::InnerBackend>, TrainError> {
-        let mut saved = match &mut checkpoints {
-            Some((checkpoints, identity)) => match checkpoints.take_resumed() {
-                Some(saved) => {
-                    identity.check(&saved.manifest.identity)?;
-                    Some(saved)
-                }
-                None => None,
-            },
-            None => None,
-        };
+        let mut saved = checkpoints.as_mut().and_then(|checkpoints| checkpoints.take_resumed());
         let mut log = Log { observers, checkpoints, records: Vec::new(), best: None };
+        if let Some(group) = self.group {
+            let bytes = group.of_root(|| saved.as_ref().map_or_else(Vec::new, Saved::to_bytes));
+            if !group.is_root() && !bytes.is_empty() {
+                let received = Saved::from_bytes(&bytes);
+                saved = Some(received.map_err(|error| log.unusable(error))?);
+            }
+        }
         if let Some(saved) = &mut saved {
+            self.identity().check(&saved.manifest.identity)?;
             self.load(saved, &mut log).map_err(|problem| log.unusable(problem))?;
         }
         let first = saved.as_ref().map_or(0, |saved| saved.manifest.place.restart);
@@ -166,9 +196,8 @@ impl<B: AutodiffBackend> Run<'_, B> {
         saved: &mut Saved,
         log: &mut Log<'_, '_, B::InnerBackend>,
     ) -> Result<(), String> {
-        let (_, identity) = log.checkpoints.as_ref().expect("a saved run has checkpoints");
         let place: &Place = &saved.manifest.place;
-        place.check(identity, self.iterations_per_epoch())?;
+        place.check(self.identity(), self.iterations_per_epoch())?;
         log.records = place.records.clone();
         if let Some(how) = place.winner {
             let config = self.model_config(how.restart);

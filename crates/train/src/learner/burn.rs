@@ -8,13 +8,19 @@ use burn::{
     },
 };
 use burn_optim::GradientsParams;
-use kiln_data::{Batch, BatchTargets, Batches};
+use kiln_data::{Batch, BatchTargets, Batches, Portion, Share};
 use kiln_model::{Mlp, Task, weighted_mean};
+use rand_chacha::ChaCha8Rng;
 
-use super::{BatchLosses, Learner, Step, Tensors, reading::Reading, take};
+use super::{
+    BatchLosses, Learner, Step, Tensors,
+    reading::Reading,
+    take,
+    together::{OfAll, Own, add_up},
+};
 use crate::{
     config::TrainConfig, error::TrainError, fit::DeviceRows, objective::Objective, optimizer,
-    random::dropout_rng,
+    random::dropout_rng, ranks::Group,
 };
 
 /// Training by Burn's operations and optimizers, on rows that lie on the device or are brought there.
@@ -28,6 +34,7 @@ pub(crate) struct BurnLearner<'a, B: AutodiffBackend> {
     data: Rows<'a, B>,
     batch_size: usize,
     device: &'a B::Device,
+    group: Option<&'a Group<'a>>,
     /// The last of the epoch so far.
     batch: Option<Batch<B>>,
     losses: Losses<B::InnerBackend>,
@@ -35,24 +42,57 @@ pub(crate) struct BurnLearner<'a, B: AutodiffBackend> {
 
 /// Where batches come from.
 enum Rows<'a, B: Backend> {
-    Device(&'a Batches<B>, Box<dyn Iterator<Item = Batch<B>> + 'a>),
+    Device(&'a Batches<B>, Box<dyn Iterator<Item = Part<B>> + 'a>),
     /// And those that are on the device.
-    Streamed(Reading<'a>, VecDeque<Batch<B>>),
+    Streamed(Reading<'a>, VecDeque<Part<B>>),
+}
+
+/// What this process trains on of a batch.
+struct Part<B: Backend> {
+    /// `None` if all rows are other ranks'.
+    batch: Option<Batch<B>>,
+    /// Where the rows stand in the whole batch.
+    places: Vec<u32>,
+    /// Of the whole batch.
+    rows: usize,
 }
 
 impl<B: Backend> Rows<'_, B> {
-    fn next(&mut self, batch_size: usize, device: &B::Device) -> Result<Batch<B>, TrainError> {
+    fn next(&mut self, batch_size: usize, device: &B::Device) -> Result<Part<B>, TrainError> {
         let next = match self {
-            Self::Device(_, batches) => batches.next(),
+            Self::Device(_, parts) => parts.next(),
             Self::Streamed(reading, present) => {
                 if present.is_empty() {
-                    present.extend(Batches::new(reading.next()?, batch_size, device)?.in_order());
+                    present.extend(parts(reading.next()?, batch_size, device)?);
                 }
                 present.pop_front()
             }
         };
         Ok(next.expect("a batch for each iteration of the epoch"))
     }
+}
+
+/// Brings rows to the device, and parts them into batches.
+fn parts<B: Backend>(
+    portion: Portion,
+    batch_size: usize,
+    device: &B::Device,
+) -> Result<Vec<Part<B>>, TrainError> {
+    let Portion { rows: all, data, places } = portion;
+    let data = data.map(|data| Batches::new(data, batch_size, device)).transpose()?;
+    let mut taken = 0;
+    let parts = (0..all).step_by(batch_size).map(|start| {
+        let rows = batch_size.min(all - start);
+        let own = places[taken..].partition_point(|place| (*place as usize) < start + rows);
+        let own = taken..taken + own;
+        taken = own.end;
+        Part {
+            batch: data.as_ref().filter(|_| !own.is_empty()).map(|data| data.rows_at(own.clone())),
+            places: places[own].iter().map(|place| place - start as u32).collect(),
+            rows,
+        }
+    });
+    Ok(parts.collect())
 }
 
 impl<'a, B: AutodiffBackend> BurnLearner<'a, B> {
@@ -63,6 +103,7 @@ impl<'a, B: AutodiffBackend> BurnLearner<'a, B> {
         data: &'a DeviceRows<B>,
         start: Mlp<B>,
         device: &'a B::Device,
+        group: Option<&'a Group<'a>>,
     ) -> Self {
         let (data, batch_size) = match data {
             DeviceRows::All(batches) => {
@@ -70,7 +111,8 @@ impl<'a, B: AutodiffBackend> BurnLearner<'a, B> {
             }
             DeviceRows::Streamed(rows) => {
                 let batch_size = config.batch_size.rows_of(rows.rows());
-                (Rows::Streamed(Reading::new(rows, batch_size), VecDeque::new()), batch_size)
+                let share = group.map_or(Share::WHOLE, Group::share);
+                (Rows::Streamed(Reading::new(rows, batch_size, share), VecDeque::new()), batch_size)
             }
         };
         Self {
@@ -82,6 +124,7 @@ impl<'a, B: AutodiffBackend> BurnLearner<'a, B> {
             data,
             batch_size,
             device,
+            group,
             batch: None,
             losses: Losses::new(),
         }
@@ -91,7 +134,19 @@ impl<'a, B: AutodiffBackend> BurnLearner<'a, B> {
 impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
     fn start_epoch(&mut self, seed: u64, epoch: usize) {
         match &mut self.data {
-            Rows::Device(data, batches) => *batches = Box::new(data.shuffled(seed, epoch as u64)),
+            Rows::Device(data, parts) => {
+                let epoch = epoch as u64;
+                *parts = match self.group {
+                    None => Box::new(data.shuffled(seed, epoch).map(|batch| {
+                        let (rows, places) = (batch.rows(), Vec::new());
+                        Part { batch: Some(batch), places, rows }
+                    })),
+                    Some(group) => {
+                        let parts = data.shuffled_share(seed, epoch, group.share());
+                        Box::new(parts.map(|(batch, places, rows)| Part { batch, places, rows }))
+                    }
+                }
+            }
             Rows::Streamed(reading, present) => {
                 reading.start_epoch(seed, epoch);
                 present.clear();
@@ -101,17 +156,14 @@ impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
     }
 
     fn step(&mut self, at: Step) -> Result<usize, TrainError> {
-        let batch = self.data.next(self.batch_size, self.device)?;
-        self.batch = Some(batch.clone());
+        let part = self.data.next(self.batch_size, self.device)?;
+        self.batch.clone_from(&part.batch);
         let model = self.model.take().expect("put back after each step");
-        let rows = batch.rows();
-        let rng = &mut dropout_rng(at.seed, at.iteration);
-        let logits = model.forward_train(batch.features, rng);
-        let right = right(self.task, logits.clone().inner(), &batch.targets);
-        let loss =
-            weighted_mean(self.objective.forward(logits, batch.targets), batch.weights.clone());
-        self.losses.push([loss.clone().inner(), right], rows, batch.weights.map(Tensor::inner));
-        let mut gradients = GradientsParams::from_grads(loss.backward(), &model);
+        let (rows, rng) = (part.rows, dropout_rng(at.seed, at.iteration));
+        let (model, mut gradients) = match self.group {
+            None => self.alone(model, part.batch.expect("all rows are there"), rng),
+            Some(group) => self.together(group, model, part, rng),
+        };
         if let Some(clipping) = &self.config.clipping {
             gradients = clipping.apply(&model, gradients);
         }
@@ -176,6 +228,57 @@ impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
             Rows::Streamed(reading, _) => reading.skip(batches),
         }
         Ok(())
+    }
+}
+
+impl<B: AutodiffBackend> BurnLearner<'_, B> {
+    /// The gradients of a batch.
+    fn alone(
+        &mut self,
+        model: Mlp<B>,
+        batch: Batch<B>,
+        mut rng: ChaCha8Rng,
+    ) -> (Mlp<B>, GradientsParams) {
+        let rows = batch.rows();
+        let logits = model.forward_train(batch.features, &mut rng);
+        let right = right(self.task, logits.clone().inner(), &batch.targets);
+        let loss =
+            weighted_mean(self.objective.forward(logits, batch.targets), batch.weights.clone());
+        self.losses.push([loss.clone().inner(), right], rows, batch.weights.map(Tensor::inner));
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        (model, gradients)
+    }
+
+    /// The gradients of a batch of which other ranks have a part.
+    fn together(
+        &mut self,
+        group: &Group<'_>,
+        model: Mlp<B>,
+        part: Part<B>,
+        mut rng: ChaCha8Rng,
+    ) -> (Mlp<B>, GradientsParams) {
+        let own = part.batch.map(|batch| {
+            let rows = batch.rows();
+            let logits =
+                model.forward_train_part(batch.features, &mut rng, &part.places, part.rows);
+            let right = right(self.task, logits.clone().inner(), &batch.targets);
+            let mut losses = self.objective.forward(logits, batch.targets);
+            let mut weight = right.ones_like().mul_scalar(rows as f32);
+            if let Some(weights) = batch.weights {
+                weight = weights.clone().inner().sum();
+                losses = losses * weights;
+            }
+            let loss = losses.sum().div_scalar(part.rows as f32);
+            let numbers = Tensor::cat(vec![loss.clone().inner(), weight, right], 0);
+            let gradients = GradientsParams::from_grads(loss.backward(), &model);
+            Own { gradients, numbers, rows }
+        });
+        let OfAll { model, gradients, loss, weight, right } = add_up(group, model, own, part.rows);
+        let of_epoch = self.losses.read();
+        of_epoch.losses.push(loss);
+        of_epoch.weights.push(weight);
+        of_epoch.right.push(right);
+        (model, gradients)
     }
 }
 

@@ -1,12 +1,14 @@
+use std::ops::Range;
+
 use burn::tensor::{TensorData, backend::Backend};
-use kiln_data::{Dataset, permutation};
-use kiln_kernels::{Batch, Clipping, Loss, Network, Trainer, TrainerConfig};
+use kiln_data::{Dataset, Share, permutation};
+use kiln_kernels::{Batch, Clipping, Loss, Network, Targets, Trainer, TrainerConfig};
 use kiln_model::{Mlp, MlpConfig, Task};
 
 use super::{BatchLosses, Learner, Step, Tensors, reading::Reading, take};
 use crate::{
     clip::GradientClipping, config::TrainConfig, error::TrainError, fit::TrainData,
-    objective::kernel_targets, random::dropout_rng,
+    objective::kernel_targets, random::dropout_rng, ranks::Group,
 };
 
 /// Training by the kernels, on rows that stay where the dataset has them, or are read.
@@ -18,10 +20,19 @@ pub(crate) struct HostLearner<'a, B: Backend> {
     data: Rows<'a>,
     batch_size: usize,
     device: &'a B::Device,
-    /// The rows that are there, in the order of the epoch.
+    group: Option<&'a Group<'a>>,
+    /// How many rows of the epoch are at hand, those of other ranks included.
+    rows: usize,
+    /// Those that this process trains on, in the order of the epoch.
     order: Vec<u32>,
-    /// How many of them have been taken.
+    /// Where each of them stands among all that are at hand.
+    places: Vec<u32>,
+    /// How many of all have been taken.
+    done: usize,
+    /// How many of this process's.
     taken: usize,
+    /// The last batch, as a range of `order`.
+    last: Range<usize>,
     losses: BatchLosses,
 }
 
@@ -55,6 +66,7 @@ impl<'a, B: Backend> HostLearner<'a, B> {
         config: &TrainConfig,
         data: &'a TrainData,
         device: &'a B::Device,
+        group: Option<&'a Group<'a>>,
     ) -> Result<Self, TrainError> {
         let batch_size = config.batch_size.rows_of(data.rows());
         let clipping = config.clipping.map(|clipping| match clipping {
@@ -77,12 +89,20 @@ impl<'a, B: Backend> HostLearner<'a, B> {
             model: model.clone(),
             data: match data {
                 TrainData::Memory(data) => Rows::Memory(data),
-                TrainData::Streamed(rows) => Rows::Streamed(Reading::new(rows, batch_size), None),
+                TrainData::Streamed(rows) => {
+                    let share = group.map_or(Share::WHOLE, Group::share);
+                    Rows::Streamed(Reading::new(rows, batch_size, share), None)
+                }
             },
             batch_size,
             device,
+            group,
+            rows: 0,
             order: Vec::new(),
+            places: Vec::new(),
+            done: 0,
             taken: 0,
+            last: 0..0,
             losses: BatchLosses::default(),
         })
     }
@@ -91,41 +111,71 @@ impl<'a, B: Backend> HostLearner<'a, B> {
 impl<B: Backend> Learner<B> for HostLearner<'_, B> {
     fn start_epoch(&mut self, seed: u64, epoch: usize) {
         self.order.clear();
+        self.places.clear();
+        (self.rows, self.done, self.taken, self.last) = (0, 0, 0, 0..0);
+        self.losses = BatchLosses::default();
         match &mut self.data {
-            // As `Batches::shuffled`: a single batch keeps the dataset's order.
-            Rows::Memory(data) if self.batch_size < data.rows() => {
-                let order = permutation(data.rows(), seed, epoch as u64);
-                self.order.extend(order.into_iter().map(|row| row as u32));
+            Rows::Memory(data) => {
+                self.rows = data.rows();
+                // As `Batches::shuffled`: a single batch keeps the dataset's order.
+                let order = (self.batch_size < self.rows)
+                    .then(|| permutation(self.rows, seed, epoch as u64));
+                let share = self.group.map_or(Share::WHOLE, Group::share);
+                let places = (0..self.rows).filter(|at| share.takes(at % self.batch_size));
+                self.places.extend(places.map(|place| place as u32));
+                let row = |place: &u32| {
+                    order.as_ref().map_or(*place, |order| order[*place as usize] as u32)
+                };
+                self.order.extend(self.places.iter().map(row));
             }
-            Rows::Memory(data) => self.order.extend(0..data.rows() as u32),
             Rows::Streamed(reading, _) => reading.start_epoch(seed, epoch),
         }
-        self.taken = 0;
-        self.losses = BatchLosses::default();
     }
 
     fn step(&mut self, at: Step) -> Result<usize, TrainError> {
         if let Rows::Streamed(reading, present) = &mut self.data
-            && self.taken == self.order.len()
+            && self.done == self.rows
         {
             // The last first, so that both are never there at a time.
             *present = None;
             let next = reading.next()?;
-            self.order = (0..next.rows() as u32).collect();
-            self.taken = 0;
-            *present = Some(next);
+            (self.rows, self.places) = (next.rows, next.places);
+            self.order = (0..self.places.len() as u32).collect();
+            (self.done, self.taken) = (0, 0);
+            *present = next.data;
         }
-        let data = self.data.present().expect("rows for each iteration");
-        let rest = &self.order[self.taken..];
-        let rows = &rest[..self.batch_size.min(rest.len())];
-        let batch = Batch::new(data.features(), kernel_targets(data), data.weights(), rows);
+        let batch_rows = self.batch_size.min(self.rows - self.done);
+        let end = self.done + batch_rows;
+        let own = self.places[self.taken..].partition_point(|place| (*place as usize) < end);
+        self.last = self.taken..self.taken + own;
         let rng = dropout_rng(at.seed, at.iteration);
-        let loss = self.trainer.step(&batch, at.learning_rate, &rng);
+        let rows = &self.order[self.last.clone()];
+        let (features, targets, weights) = match self.data.present() {
+            Some(data) => (data.features(), kernel_targets(data), data.weights()),
+            // All of these batches are other ranks'.
+            None => (&[][..], Targets::Classes(&[]), None),
+        };
+        let (loss, weight, right) = match self.group {
+            None => {
+                let batch = Batch::new(features, targets, weights, rows);
+                let loss = self.trainer.step(&batch, at.learning_rate, &rng);
+                (loss, batch.weight(), self.trainer.right())
+            }
+            Some(group) => {
+                let places = &self.places[self.last.clone()];
+                let positions: Vec<u32> =
+                    places.iter().map(|place| place - self.done as u32).collect();
+                let part = Batch::part(features, targets, weights, rows, &positions, batch_rows);
+                let sum = &mut |numbers: &mut Vec<f32>| group.sum(numbers);
+                let of_all = self.trainer.step_together(&part, at.learning_rate, &rng, sum);
+                (of_all.loss, of_all.weight, of_all.right)
+            }
+        };
         self.losses.losses.push(f64::from(loss));
-        self.losses.weights.push(batch.weight());
-        self.losses.right.push(self.trainer.right() as f64);
-        self.taken += rows.len();
-        Ok(rows.len())
+        self.losses.weights.push(weight);
+        self.losses.right.push(right as f64);
+        (self.done, self.taken) = (end, self.last.end);
+        Ok(batch_rows)
     }
 
     fn waiting(&self) -> f64 {
@@ -144,11 +194,10 @@ impl<B: Backend> Learner<B> for HostLearner<'_, B> {
     }
 
     fn gradients(&self) -> Vec<(String, Vec<f32>)> {
-        let rows = match self.taken {
-            0 => return Vec::new(),
-            taken => &self.order[(taken - 1) / self.batch_size * self.batch_size..taken],
+        let rows = &self.order[self.last.clone()];
+        let Some(data) = self.data.present().filter(|_| !rows.is_empty()) else {
+            return Vec::new();
         };
-        let data = self.data.present().expect("the rows of the last step");
         let batch = Batch::new(data.features(), kernel_targets(data), data.weights(), rows);
         let mut all = self.trainer.gradient(&batch).into_iter();
         let shapes = self.model.tensor_shapes().into_iter();
@@ -180,7 +229,10 @@ impl<B: Backend> Learner<B> for HostLearner<'_, B> {
         self.trainer.go_on_after(iterations, &slots);
         self.losses = BatchLosses::load(batches, tensors)?;
         match &mut self.data {
-            Rows::Memory(data) => self.taken = data.rows().min(batches * self.batch_size),
+            Rows::Memory(data) => {
+                self.done = data.rows().min(batches * self.batch_size);
+                self.taken = self.places.partition_point(|place| (*place as usize) < self.done);
+            }
             Rows::Streamed(reading, _) => reading.skip(batches),
         }
         Ok(())

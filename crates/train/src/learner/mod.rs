@@ -3,6 +3,7 @@
 mod burn;
 mod host;
 mod reading;
+mod together;
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use kiln_data::{Dataset, StreamedBatches, StreamedRows};
+use kiln_data::{Portion, Share, StreamedBatches, StreamedRows};
 
 use crate::error::TrainError;
 
@@ -9,9 +9,10 @@ use crate::error::TrainError;
 pub(super) struct Reading<'a> {
     rows: &'a StreamedRows,
     batch_size: usize,
+    share: Share,
     seed: u64,
     epoch: usize,
-    /// Rows of the epoch that have been handed over.
+    /// Rows of the epoch that have been handed over, those of other shares included.
     taken: usize,
     /// What has been begun; it goes on with the next epoch by itself.
     batches: Option<StreamedBatches>,
@@ -19,9 +20,9 @@ pub(super) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn new(rows: &'a StreamedRows, batch_size: usize) -> Self {
+    pub(super) fn new(rows: &'a StreamedRows, batch_size: usize, share: Share) -> Self {
         let (batches, waited) = (None, Duration::ZERO);
-        Self { rows, batch_size, seed: 0, epoch: 0, taken: 0, batches, waited }
+        Self { rows, batch_size, share, seed: 0, epoch: 0, taken: 0, batches, waited }
     }
 
     pub(super) fn start_epoch(&mut self, seed: u64, epoch: usize) {
@@ -41,15 +42,15 @@ impl<'a> Reading<'a> {
     }
 
     /// The rows of the next batches, none of which is cut.
-    pub(super) fn next(&mut self) -> Result<Dataset, TrainError> {
+    pub(super) fn next(&mut self) -> Result<Portion, TrainError> {
         let (seed, epoch, done) = (self.seed, self.epoch as u64, self.taken / self.batch_size);
-        let (rows, batch_size) = (self.rows, self.batch_size);
-        let begin = || rows.batches(seed, epoch, done, batch_size);
+        let (rows, batch_size, share) = (self.rows, self.batch_size, self.share);
+        let begin = || rows.batches(seed, epoch, done, batch_size, share);
         let started = Instant::now();
         let next = self.batches.get_or_insert_with(begin).next();
         self.waited += started.elapsed();
         let next = next.expect("reading ends with an error only")?;
-        self.taken += next.rows();
+        self.taken += next.rows;
         Ok(next)
     }
 

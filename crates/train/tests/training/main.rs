@@ -3,4 +3,5 @@
 mod fit;
 mod numbers;
 mod properties;
+mod ranks;
 mod resume;

@@ -50,7 +50,7 @@ fn train<B: TrainBackend>(
     checkpoints: Option<&mut Checkpoints>,
 ) -> Result<Trained<B::InnerBackend>, TrainError> {
     let (rows, valid) = (dataset(0, ROWS), dataset(ROWS, 20));
-    let hooks = Hooks { observers: &mut [observer], checkpoints };
+    let hooks = Hooks { observers: &mut [observer], checkpoints, ranks: None };
     fit_with::<B>(model, TASK, config, rows, Some(valid), &Default::default(), hooks)
 }
 
@@ -292,7 +292,7 @@ fn a_difference_is_named() {
     }
     let train_on = |model: &MlpConfig, rows: Dataset, valid: Option<Dataset>| {
         let mut checkpoints = Checkpoints::resume(folder.path()).unwrap();
-        let hooks = Hooks { observers: &mut [], checkpoints: Some(&mut checkpoints) };
+        let hooks = Hooks { checkpoints: Some(&mut checkpoints), ..Hooks::default() };
         let device = Default::default();
         fit_with::<Autodiff<Flex>>(model, TASK, &adam(), rows, valid, &device, hooks)
             .map(|_| ())
