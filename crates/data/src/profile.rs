@@ -206,8 +206,6 @@ impl ColumnProfiler {
             }
             if let Some(number) = number {
                 self.add_to_hash(number.to_bits());
-            }
-            if let Some(number) = number {
                 self.number(number, || (rows.location(row), text(cell, &mut String::new()).into()));
                 // A text may be another way to write a number that means a missing value.
                 if number.is_finite() && !missing.has_number(number) {

@@ -24,13 +24,6 @@ impl Share {
     pub fn takes(self, place: usize) -> bool {
         place % SHARDS % self.ranks == self.rank
     }
-
-    /// How many of the first `rows` places are among them.
-    pub fn count(self, rows: usize) -> usize {
-        let of_round = (0..SHARDS).filter(|place| self.takes(*place)).count();
-        let rest = (0..rows % SHARDS).filter(|place| self.takes(*place)).count();
-        rows / SHARDS * of_round + rest
-    }
 }
 
 #[cfg(test)]
@@ -43,12 +36,6 @@ mod tests {
             let shares = (0..ranks).map(|rank| Share { rank, ranks });
             for place in 0..100 {
                 assert_eq!(shares.clone().filter(|share| share.takes(place)).count(), 1);
-            }
-            for share in shares {
-                for rows in 0..100 {
-                    let found = (0..rows).filter(|place| share.takes(*place)).count();
-                    assert_eq!(share.count(rows), found, "{share:?} {rows}");
-                }
             }
         }
     }

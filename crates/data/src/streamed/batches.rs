@@ -75,7 +75,7 @@ impl StreamedBatches {
             spawn(move || read(&rows, plan, reader, readers, &sender));
             parts
         });
-        let mut turns = Turns { rows: Arc::clone(&rows.0), parts: parts.collect(), next_part: 0 };
+        let turns = Turns { rows: Arc::clone(&rows.0), parts: parts.collect() };
         let (sender, batches) = sync_channel(2);
         spawn(move || turns.hand_over(plan, &sender));
         Self(batches)
@@ -125,8 +125,6 @@ struct Turns {
     rows: Arc<Inner>,
     /// What each reader has read.
     parts: Vec<Receiver<Result<Dataset, DataError>>>,
-    /// Of the epoch.
-    next_part: usize,
 }
 
 /// What a shard has in memory.
@@ -137,7 +135,7 @@ struct Present {
 }
 
 impl Turns {
-    fn hand_over(&mut self, plan: Plan, sender: &SyncSender<Result<Portion, DataError>>) {
+    fn hand_over(&self, plan: Plan, sender: &SyncSender<Result<Portion, DataError>>) {
         for (epoch, left_out) in plan.epochs() {
             match self.epoch(plan, epoch, left_out, sender) {
                 Ok(true) => {}
@@ -153,7 +151,7 @@ impl Turns {
 
     /// Hands over an epoch; false where nobody listens any more.
     fn epoch(
-        &mut self,
+        &self,
         plan: Plan,
         epoch: u64,
         left_out: usize,
@@ -162,7 +160,7 @@ impl Turns {
         let all = self.rows.shards.taken(self.rows.rows);
         let mut taken = self.rows.shards.taken(left_out);
         let parts = parts(&self.rows, plan, epoch, &taken);
-        self.next_part = 0;
+        let mut next_part = 0;
         let mut shards: [Option<Present>; SHARDS] = std::array::from_fn(|_| None);
         let unfinished = (0..SHARDS).filter(|shard| taken[*shard] < all[*shard]);
         let next = unfinished.min_by_key(|shard| taken[*shard]);
@@ -183,13 +181,13 @@ impl Turns {
                 let present = match &mut shards[shard] {
                     Some(present) if present.taken < present.part.rows() => present,
                     other => {
-                        let part = &parts[self.next_part];
+                        let part = &parts[next_part];
                         debug_assert_eq!(part.shard, shard, "parts come as they are needed");
-                        let reader = &self.parts[self.next_part % self.parts.len()];
+                        let reader = &self.parts[next_part % self.parts.len()];
                         // The old one first, so that both are never there at a time.
                         *other = None;
                         let loaded = reader.recv().expect("a reader ends with an error only")?;
-                        self.next_part += 1;
+                        next_part += 1;
                         other.insert(Present { part: loaded, taken: taken[shard] - part.start })
                     }
                 };

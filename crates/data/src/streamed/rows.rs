@@ -8,7 +8,7 @@ use crate::dataset::{Dataset, Targets};
 use crate::error::DataError;
 use crate::preprocess::{Binding, Preprocessor};
 use crate::share::{SHARDS, Share};
-use crate::table::TableFile;
+use crate::table::{TableFile, no_problems};
 use crate::target::{TargetEncoder, TargetForm};
 use crate::weights::read_weights;
 
@@ -153,10 +153,7 @@ impl Inner {
         let (mut next, mut first) = (0, 0);
         for rows in table.chunks() {
             let transformed = self.preprocessor.transform(&self.binding, rows);
-            if let Some(problem) = transformed.problems.first() {
-                let (table, problem) = (table.name().to_owned(), problem.clone());
-                return Err(DataError::Row { table, problem });
-            }
+            no_problems(table.name(), &transformed.problems)?;
             let end = first + rows.batch.num_rows();
             while let Some([row, _]) = chosen.get(next).filter(|[row, _]| *row < end) {
                 let from = &transformed.features[(row - first) * d_input..][..d_input];

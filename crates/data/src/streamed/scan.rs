@@ -18,7 +18,7 @@ use crate::preprocess::{
 use crate::profile::{ColumnProfiler, MissingTexts, Profiled};
 use crate::schema::{ColumnKind, ColumnSchema, Schema};
 use crate::stream::stream;
-use crate::table::{ChunkStart, RowProblem, Rows, Table, TableFile};
+use crate::table::{ChunkStart, RowProblem, Rows, Table, TableFile, no_problems};
 use crate::target::{TargetEncoder, TargetKind, TargetScan};
 use crate::traps::{Trap, target_traps};
 use crate::weights::read_weights;
@@ -195,10 +195,7 @@ impl<'a> Pass<'a> {
     }
 
     fn push(&mut self, start: ChunkStart, rows: Rows) -> Result<(), DataError> {
-        if let Some(problem) = rows.problems.first() {
-            let (table, problem) = (self.name.clone(), problem.clone());
-            return Err(DataError::Row { table, problem });
-        }
+        no_problems(&self.name, &rows.problems)?;
         let num_rows = rows.batch.num_rows();
         let held: Vec<bool> = match self.options.hold_out.map(HoldOut::rule) {
             Some(rule) => (start.row..start.row + num_rows).map(rule).collect(),

@@ -8,7 +8,7 @@ use super::csv::{CsvChunks, CsvStart};
 use super::parquet::{Layout, ParquetChunks};
 use super::reader::{Chunks, Format, ReadOptions, TableReader};
 use super::source::{self, Source};
-use super::{Rows, Table};
+use super::{Rows, Table, no_problems};
 use crate::error::DataError;
 
 /// A file that can be read from any of its chunks on: CSV that is not compressed, or Parquet.
@@ -105,11 +105,6 @@ impl TableFile {
         &self.format
     }
 
-    /// How many bytes it has.
-    pub fn bytes(&self) -> u64 {
-        self.state.bytes
-    }
-
     /// How many rows there are: of a Parquet file exactly, of a CSV file of more than one chunk by the
     /// length of the rows in the first. The same file gives the same number.
     ///
@@ -167,10 +162,7 @@ impl TableFile {
         let (mut table, mut read) = (Vec::new(), 0);
         while read < rows {
             let chunk = reader.next().transpose()?.ok_or_else(|| self.changed())?;
-            if let Some(problem) = chunk.problems.first() {
-                let (table, problem) = (self.name.clone(), problem.clone());
-                return Err(DataError::Row { table, problem });
-            }
+            no_problems(&self.name, &chunk.problems)?;
             read += chunk.batch.num_rows();
             table.push(chunk);
         }

@@ -19,6 +19,14 @@ pub(crate) use file::ChunkStart;
 pub use file::TableFile;
 pub use reader::{Format, ReadOptions, TableReader};
 
+/// The first problem, where there is one, as the error of the table.
+pub(crate) fn no_problems(table: &str, problems: &[RowProblem]) -> Result<(), DataError> {
+    match problems.first().cloned() {
+        None => Ok(()),
+        Some(problem) => Err(DataError::Row { table: table.to_owned(), problem }),
+    }
+}
+
 /// Some successive rows of a table.
 ///
 /// Columns are of five Arrow types only: `Utf8` (every column of a CSV file, as the text stands

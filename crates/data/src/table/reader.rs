@@ -8,7 +8,7 @@ use arrow_array::RecordBatch;
 use super::csv::CsvChunks;
 use super::parquet::ParquetChunks;
 use super::source::{self, STDIN, Source};
-use super::{Rows, Table};
+use super::{Rows, Table, no_problems};
 use crate::error::DataError;
 
 /// How to read a file; the default finds everything from the file itself.
@@ -178,9 +178,7 @@ impl Table {
         let mut chunks = Vec::new();
         for rows in reader {
             let rows = rows?;
-            if let Some(problem) = rows.problems.first() {
-                return Err(DataError::Row { table: name, problem: problem.clone() });
-            }
+            no_problems(&name, &rows.problems)?;
             chunks.push(rows);
         }
         Ok(Self { name, columns, chunks })

@@ -11,8 +11,8 @@ pub(super) struct Refused {
     pub(super) message: String,
 }
 
-/// Calls `read` with the number of each row and the cells of its columns; gives what it says, and false for rows that
-/// could not be split into columns.
+/// Calls `read` with the number of each row and the cells of its columns; gives what it says, and false for
+/// rows that could not be split into columns.
 pub(super) fn each_row(
     table: &Table,
     columns: &[String],

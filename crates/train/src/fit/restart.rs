@@ -324,12 +324,13 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
                 weights.iter().flat_map(|(_, data)| data.as_bytes().iter().copied()).collect();
             group.check_same("weights", &bytes)?;
         }
-        let (place, tensors) = (self.place(log), self.tensors(log));
-        let Some(checkpoints) = log.checkpoints.as_mut() else {
+        if log.checkpoints.is_none() {
             // Rank 0 writes it.
             self.clock.start();
             return Ok(Ok(PathBuf::new()));
-        };
+        }
+        let (place, tensors) = (self.place(log), self.tensors(log));
+        let checkpoints = log.checkpoints.as_mut().expect("just seen");
         let identity = self.run.identity();
         let path = checkpoints.path(&place);
         let written = match tensors {
