@@ -23,7 +23,7 @@ use super::{DistributedError, Start, launched_ranks};
 /// MPI counts by 32 bits with a sign.
 const MOST_NUMBERS: usize = 1 << 30;
 /// How long a rank with an error waits for rank 0 to tell of the same one.
-const FOR_RANK_0: Duration = Duration::from_secs(1);
+const FOR_RANK_0: Duration = Duration::from_secs(2);
 
 /// This process among those that MPI connects.
 pub struct Mpi {
