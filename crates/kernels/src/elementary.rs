@@ -9,6 +9,16 @@ fn polynomial<S: Set, const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
     coefficients.into_iter().rev().fold(0.0, |sum, c| mul_add::<S>(sum, x, c))
 }
 
+/// `x`, or 0 where it is smaller than `least`.
+///
+/// Numbers below 1.2e-38 are subnormal, with which processors calculate a hundred times slower. Products and
+/// decaying means of numbers that are nearly 0 end there, so they are cut off before, where they are far too
+/// small to change a weight.
+#[inline(always)]
+pub(crate) fn cut_off(x: f32, least: f32) -> f32 {
+    if x.abs() < least { 0.0 } else { x }
+}
+
 /// eˣ for x ≤ 0, and no less than 1.6e-38, so that nothing is subnormal, which is slow.
 ///
 /// x = n·ln 2 + r; e^r by the polynomial of Cephes' `expf` (Moshier 1989).

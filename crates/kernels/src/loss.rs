@@ -1,6 +1,6 @@
 use kiln_model::{LossConfig, ModelError, Task};
 
-use crate::elementary::{exp_negative, sigmoids, softplus};
+use crate::elementary::{cut_off, exp_negative, sigmoids, softplus};
 use crate::set::{Kernel, Set, dispatch};
 
 /// The loss of a task, with its [`LossConfig`] written out.
@@ -148,6 +148,10 @@ impl Loss {
     }
 }
 
+/// The rows of a fitted network have slopes down to 1e-38, of which the products in the layers below would be
+/// subnormal.
+const LEAST_SLOPE: f32 = 1e-20;
+
 fn first_largest(values: &[f32]) -> usize {
     let mut best = 0;
     for (at, value) in values.iter().enumerate() {
@@ -176,7 +180,7 @@ fn binary<S: Set>(
         let (yes, no) = (positive * target, negative * (1.0 - target));
         let (sigmoid, rest) = sigmoids::<S>(z);
         sum += yes * softplus::<S>(-z) + no * softplus::<S>(z);
-        *slope = share / outputs as f32 * (no * sigmoid - yes * rest);
+        *slope = cut_off(share / outputs as f32 * (no * sigmoid - yes * rest), LEAST_SLOPE);
     }
     sum / outputs as f32
 }
@@ -211,7 +215,7 @@ fn softmax<S: Set>(
     }
     let scale = share * mass / sum;
     for (output, slope) in gradient.iter_mut().enumerate() {
-        *slope = *slope * scale - share * target(output);
+        *slope = cut_off(*slope * scale - share * target(output), LEAST_SLOPE);
     }
     loss
 }

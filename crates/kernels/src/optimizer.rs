@@ -1,4 +1,9 @@
+use crate::elementary::cut_off;
 use crate::set::{Kernel, Set, dispatch};
+
+/// The least that an optimizer keeps of a gradient. Its mean square is taken the root of, to which `epsilon` is
+/// added.
+const LEAST: f32 = 1e-30;
 
 /// How a gradient changes the numbers it belongs to. The rules are those of `burn-optim` 0.21, with all
 /// that does not change from number to number taken out of the loop.
@@ -123,7 +128,7 @@ impl Rule {
             (Optimizer::Sgd { momentum, nesterov, weight_decay }, [velocity]) => {
                 for ((p, &g), v) in pairs.zip(velocity.iter_mut()) {
                     let g = g + weight_decay * *p;
-                    *v = momentum * *v + g;
+                    *v = cut_off(momentum * *v + g, LEAST);
                     *p -= rate * if nesterov { momentum * *v + g } else { *v };
                 }
             }
@@ -140,23 +145,23 @@ impl Rule {
                 };
                 for (((p, &g), m), v) in pairs.zip(moment_1.iter_mut()).zip(moment_2.iter_mut()) {
                     let g = g + added * *p;
-                    *m = beta_1 * *m + c1 * g;
-                    *v = beta_2 * *v + c2 * g * g;
+                    *m = cut_off(beta_1 * *m + c1 * g, LEAST);
+                    *v = cut_off(beta_2 * *v + c2 * g * g, LEAST);
                     *p = kept * *p - step * *m / (v.sqrt() + epsilon);
                 }
             }
             (Optimizer::RmsProp { alpha, epsilon, weight_decay, .. }, [square]) => {
                 for ((p, &g), s) in pairs.zip(square.iter_mut()) {
                     let g = g + weight_decay * *p;
-                    *s = alpha * *s + (1.0 - alpha) * g * g;
+                    *s = cut_off(alpha * *s + (1.0 - alpha) * g * g, LEAST);
                     *p -= rate * g / (s.sqrt() + epsilon);
                 }
             }
             (Optimizer::RmsProp { alpha, epsilon, momentum, weight_decay }, [square, velocity]) => {
                 for (((p, &g), s), v) in pairs.zip(square.iter_mut()).zip(velocity.iter_mut()) {
                     let g = g + weight_decay * *p;
-                    *s = alpha * *s + (1.0 - alpha) * g * g;
-                    *v = momentum * *v + g / (s.sqrt() + epsilon);
+                    *s = cut_off(alpha * *s + (1.0 - alpha) * g * g, LEAST);
+                    *v = cut_off(momentum * *v + g / (s.sqrt() + epsilon), LEAST);
                     *p -= rate * *v;
                 }
             }
@@ -179,9 +184,9 @@ impl Rule {
                 for ((p, &g), (((m, d), s), last)) in pairs.zip(state) {
                     let difference = if self.first { 0.0 } else { g - *last };
                     let ahead = beta_2 * difference + g;
-                    *m = beta_1 * *m + (1.0 - beta_1) * g;
-                    *d = beta_2 * *d + (1.0 - beta_2) * difference;
-                    *s = beta_3 * *s + (1.0 - beta_3) * ahead * ahead;
+                    *m = cut_off(beta_1 * *m + (1.0 - beta_1) * g, LEAST);
+                    *d = cut_off(beta_2 * *d + (1.0 - beta_2) * difference, LEAST);
+                    *s = cut_off(beta_3 * *s + (1.0 - beta_3) * ahead * ahead, LEAST);
                     *last = g;
                     *p = kept * (*p - rate * (c1 * *m + c2 * *d) / (c3 * s.sqrt() + epsilon));
                 }
