@@ -63,6 +63,14 @@ pub enum Decay {
         /// In [0, 1].
         final_fraction: f64,
     },
+    /// Whole cosine waves from 0 up to 1 and back, each twice as long as the one before:
+    /// ½(1 − cos(2π·log₂(1 + (2^`cycles` − 1)·t))) at the share t of all iterations. It is 0 at the end of each
+    /// cycle, the first of which comes early (`coslog4` of Holzmüller et al. 2024, arXiv:2407.04491): whether
+    /// few epochs are best or many, one of the best has a low rate. It brings its own warm-up.
+    LogCosine {
+        /// From 1 to 16.
+        cycles: u32,
+    },
     /// Multiplied by `factor` whenever `patience` epochs in a row have not lowered the validation
     /// loss (without validation rows, the training loss) by more than `min_delta`.
     ReduceOnPlateau {
@@ -88,6 +96,11 @@ impl Decay {
         Self::OneCycle { rise: 0.3, initial_fraction: 1.0 / 25.0, final_fraction: 1.0 / 25e4 }
     }
 
+    /// Four cycles, of 1/15, 2/15, 4/15 and 8/15 of the iterations.
+    pub fn log_cosine() -> Self {
+        Self::LogCosine { cycles: 4 }
+    }
+
     /// Reduction on plateau with the usual constants: by 10 after 10 epochs.
     pub fn reduce_on_plateau() -> Self {
         Self::ReduceOnPlateau { factor: 0.1, patience: 10, min_delta: 1e-4, final_fraction: 0.0 }
@@ -95,7 +108,8 @@ impl Decay {
 }
 
 impl Decay {
-    /// The name of its kind; [`Decay::from_str`] knows `constant`, `cosine`, `one_cycle` and `plateau`.
+    /// The name of its kind; [`Decay::from_str`] knows `constant`, `cosine`, `one_cycle`, `log_cosine` and
+    /// `plateau`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Constant => "constant",
@@ -103,6 +117,7 @@ impl Decay {
             Self::Exponential { .. } => "exponential",
             Self::Cosine { .. } => "cosine",
             Self::OneCycle { .. } => "one_cycle",
+            Self::LogCosine { .. } => "log_cosine",
             Self::ReduceOnPlateau { .. } => "plateau",
         }
     }
@@ -111,15 +126,16 @@ impl Decay {
 impl FromStr for Decay {
     type Err = TrainError;
 
-    /// `constant`, `cosine`, `one_cycle` or `plateau`, each with its usual constants.
+    /// `constant`, `cosine`, `one_cycle`, `log_cosine` or `plateau`, each with its usual constants.
     fn from_str(name: &str) -> Result<Self, TrainError> {
         Ok(match name {
             "constant" => Self::Constant,
             "cosine" => Self::cosine(),
             "one_cycle" => Self::one_cycle(),
+            "log_cosine" => Self::log_cosine(),
             "plateau" => Self::reduce_on_plateau(),
             other => {
-                let expected = "constant, cosine, one_cycle or plateau";
+                let expected = "constant, cosine, one_cycle, log_cosine or plateau";
                 return Err(TrainError::field("schedule", format!("\"{other}\""), expected));
             }
         })
@@ -163,12 +179,17 @@ impl Schedule {
             }
             Decay::Exponential { factor } => positive("factor", factor),
             Decay::Cosine { final_fraction } => fraction("final_fraction", final_fraction),
+            Decay::OneCycle { .. } | Decay::LogCosine { .. } if self.warmup_iterations > 0 => {
+                let found = self.warmup_iterations;
+                let expected =
+                    format!("0 with {}, which brings its own warm-up", self.decay.name());
+                Err(TrainError::field("schedule.warmup_iterations", found, expected))
+            }
+            Decay::LogCosine { cycles } => match cycles {
+                1..=16 => Ok(()),
+                _ => Err(TrainError::field("schedule.decay.cycles", cycles, "1 to 16")),
+            },
             Decay::OneCycle { rise, initial_fraction, final_fraction } => {
-                if self.warmup_iterations > 0 {
-                    let found = self.warmup_iterations;
-                    let expected = "0 with one_cycle, which brings its own warm-up";
-                    return Err(TrainError::field("schedule.warmup_iterations", found, expected));
-                }
                 open("rise", rise)?;
                 positive("initial_fraction", initial_fraction)?;
                 fraction("final_fraction", final_fraction)
@@ -204,6 +225,12 @@ impl Schedule {
                 } else {
                     cosine(1.0, final_fraction, progress(at.iteration, peak, at.iterations))
                 }
+            }
+            Decay::LogCosine { cycles } => {
+                let waves = f64::from((1_u32 << cycles) - 1);
+                let wave =
+                    (1.0 + waves * (at.iteration as f64 + 0.5) / at.iterations as f64).log2();
+                0.5 * (1.0 - (2.0 * PI * wave).cos())
             }
             Decay::ReduceOnPlateau { .. } => plateau.fraction,
         }
@@ -359,6 +386,15 @@ mod tests {
                  expected 0 with one_cycle, which brings its own warm-up",
             ),
             (
+                Schedule { warmup_iterations: 5, decay: Decay::log_cosine() },
+                "`schedule.warmup_iterations` is 5, \
+                 expected 0 with log_cosine, which brings its own warm-up",
+            ),
+            (
+                decay(Decay::LogCosine { cycles: 0 }),
+                "`schedule.decay.cycles` is 0, expected 1 to 16",
+            ),
+            (
                 decay(Decay::ReduceOnPlateau {
                     factor: 1.0,
                     patience: 1,
@@ -373,13 +409,33 @@ mod tests {
     }
 
     #[test]
+    fn log_cosine_ends_four_cycles_each_twice_as_long() {
+        // 15 epochs of 100 iterations: cycles of 1, 2, 4 and 8.
+        let fraction = |iteration| {
+            let at = Position { iteration, epoch: iteration / 100, iterations: 1500 };
+            decay(Decay::log_cosine()).fraction(at, &Plateau::new())
+        };
+        for end in [0, 100, 300, 700, 1500] {
+            assert!(fraction(end.max(1) - 1) < 1e-3, "{end}: {}", fraction(end.max(1) - 1));
+        }
+        for (start, end) in [(0, 100), (100, 300), (300, 700), (700, 1500)] {
+            let largest = (start..end).map(fraction).fold(0.0, f64::max);
+            assert!(largest > 0.999 && largest <= 1.0, "{start}: {largest}");
+        }
+        // Of one cycle: half a cycle is over where 2^t = 3/2.
+        let at = Position { iteration: 41, epoch: 0, iterations: 100 };
+        let half = decay(Decay::LogCosine { cycles: 1 }).fraction(at, &Plateau::new());
+        assert!((half - 1.0).abs() < 1e-3, "{half}");
+    }
+
+    #[test]
     fn names_go_there_and_back() {
-        for name in ["constant", "cosine", "one_cycle", "plateau"] {
+        for name in ["constant", "cosine", "one_cycle", "log_cosine", "plateau"] {
             assert_eq!(name.parse::<Decay>().unwrap().name(), name);
         }
         assert_eq!(
             "linear".parse::<Decay>().unwrap_err().to_string(),
-            "`schedule` is \"linear\", expected constant, cosine, one_cycle or plateau"
+            "`schedule` is \"linear\", expected constant, cosine, one_cycle, log_cosine or plateau"
         );
     }
 }
