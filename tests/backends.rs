@@ -209,7 +209,7 @@ impl Job for TrainFruit {
 
     fn run<B: TrainBackend>(self, device: B::Device) {
         let table = fruit("fruit.csv");
-        let Recipe { valid_fraction, mut preprocess, network, mut train, calibration } =
+        let Recipe { valid_fraction, mut preprocess, network, mut train, calibration, ensemble } =
             Recipe::new(table.num_rows());
         train.num_epochs = 2;
         // The colours are embedded.
@@ -222,6 +222,7 @@ impl Job for TrainFruit {
             streamed: false,
             preprocess,
             network,
+            ensemble,
             class_weights: ClassWeights::None,
             calibration,
             threshold: ThresholdRule::Half,

@@ -21,7 +21,7 @@ pub fn classifier(manifest: &str) -> Classifier<Flex> {
     let manifest: Manifest = serde_json::from_str(manifest).expect("a manifest");
     let device = Default::default();
     let network = manifest.network.init::<Flex>(&device).expect("a network");
-    Classifier::new(manifest, &network, &device).expect("parts that fit")
+    Classifier::new(manifest, &[network], &device).expect("parts that fit")
 }
 
 /// Asserts that every row has either probabilities, and a decision, or a problem.

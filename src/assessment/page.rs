@@ -55,9 +55,27 @@ impl About {
         let facts = [
             ("target", format!("{} ({task})", manifest.target.columns().join(", "))),
             ("columns", manifest.preprocessor.features().len().to_string()),
-            ("network", format!("{layers}; {} parameters", network.num_parameters())),
+            (
+                "network",
+                match manifest.members {
+                    1 => format!("{layers}; {} parameters", network.num_parameters()),
+                    members => format!(
+                        "{members} of {layers}; {} parameters in all",
+                        members * network.num_parameters()
+                    ),
+                },
+            ),
             (if imported { "trained by" } else { "trained on" }, trained),
-            ("validation rows", training.valid_rows.to_string()),
+            (
+                "validation rows",
+                match training.bag_folds {
+                    0 => training.valid_rows.to_string(),
+                    folds => format!(
+                        "{}, each by the networks that left out its fold of {folds}",
+                        training.valid_rows
+                    ),
+                },
+            ),
             (
                 "epochs",
                 format!(

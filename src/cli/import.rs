@@ -114,7 +114,7 @@ impl Job for Import {
             args.weights.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let network =
             layers.network::<B::InnerBackend>(&manifest.network, &device).with_context(unusable)?;
-        let classifier = Classifier::new(manifest, &network, &device).with_context(unusable)?;
+        let classifier = Classifier::new(manifest, &[network], &device).with_context(unusable)?;
         classifier.save(&args.output)?;
         let manifest = classifier.manifest();
         let result = Imported {
@@ -226,6 +226,7 @@ fn said(args: &Args, layers: &Layers) -> anyhow::Result<Manifest> {
         transform: Transform::Numeric(Numeric {
             median: center,
             scale: Some(Scale { center, spread, clip: false }),
+            bins: None,
             missing_column: false,
         }),
     });
@@ -249,6 +250,7 @@ fn said(args: &Args, layers: &Layers) -> anyhow::Result<Manifest> {
         temperature: 1.0,
         loss: LossConfig::default(),
         network: config.with_activation(activation),
+        members: 1,
         training: imported(),
         metrics: serde_json::Value::Null,
     })
@@ -302,6 +304,7 @@ fn imported() -> Training {
         source: String::new(),
         rows: 0,
         valid_rows: 0,
+        bag_folds: 0,
         seed: 0,
         epochs: 0,
         kept_epoch: 0,

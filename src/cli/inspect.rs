@@ -181,7 +181,12 @@ fn model_text(path: &Path, manifest: &Manifest) -> String {
         lines.push(vec![feature.name.clone(), describe_transform(&feature.transform)]);
     }
     text += &aligned(&lines);
-    text += &format!("\nnetwork ({}):\n{}\n", manifest.network.activation.name(), manifest.network);
+    let networks = match manifest.members {
+        1 => "network".to_owned(),
+        members => format!("each of {members} networks, whose probabilities are averaged"),
+    };
+    let activation = manifest.network.activation.name();
+    text += &format!("\n{networks} ({activation}):\n{}\n", manifest.network);
     text += &trained(training);
     if let Some(metrics) = manifest.metrics.as_object() {
         text += "\nmetrics on the validation rows:\n";
@@ -198,12 +203,15 @@ fn trained(training: &Training) -> String {
     if training.is_imported() {
         return format!("\nimported from {}\n", training.source);
     }
+    let valid = match training.bag_folds {
+        0 => format!("{} more for validation", training.valid_rows),
+        folds => format!("in {folds} folds, of which each network left out one"),
+    };
     format!(
-        "\ntrained on {} rows of {} ({} more for validation), seed {}, backend {}\n\
+        "\ntrained on {} rows of {} ({valid}), seed {}, backend {}\n\
          {} epochs, weights of epoch {} ({})\n",
         training.rows,
         training.source,
-        training.valid_rows,
         training.seed,
         training.backend,
         training.epochs,
@@ -225,8 +233,12 @@ fn describe_transform(transform: &Transform) -> String {
                 )
             });
             let median = numeric.median;
+            let bins = numeric
+                .bins
+                .as_ref()
+                .map_or_else(String::new, |bins| format!(", {} bins", bins.width()));
             let also = missing(numeric.missing_column);
-            format!("numeric: {scale}; missing is {median}{also}")
+            format!("numeric: {scale}{bins}; missing is {median}{also}")
         }
         Transform::Boolean => "boolean: 1, -1, missing 0".to_owned(),
         Transform::OneHot(one_hot) => {

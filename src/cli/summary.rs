@@ -3,9 +3,16 @@ use serde::Serialize;
 
 use super::report;
 
-/// How validation rows are called.
-pub(super) const VALIDATION_ROWS: &str =
-    "validation rows (which chose the epoch, so a little optimistic)";
+/// How validation rows are called; `bag_folds`: as in `Training`.
+pub(super) fn validation_rows(bag_folds: usize) -> &'static str {
+    match bag_folds {
+        0 => "validation rows (which chose the epoch, so a little optimistic)",
+        _ => {
+            "rows, each by the networks that were not trained on it (which chose the epoch, so a little \
+             optimistic)"
+        }
+    }
+}
 
 /// What training has to say.
 #[derive(Serialize)]
@@ -15,6 +22,9 @@ pub(super) struct Summary<'a> {
     pub(super) classes: &'a [String],
     pub(super) features: usize,
     pub(super) parameters: usize,
+    pub(super) members: usize,
+    #[serde(skip)]
+    pub(super) bag_folds: usize,
     pub(super) train_rows: usize,
     pub(super) valid_rows: usize,
     pub(super) epochs: usize,
@@ -38,8 +48,12 @@ pub(super) enum Measured<'a> {
 impl Summary<'_> {
     pub(super) fn text(&self) -> String {
         let Self { features, parameters, train_rows, epochs, kept_epoch, .. } = self;
+        let networks = match self.members {
+            1 => String::new(),
+            members => format!(" {members} networks"),
+        };
         let mut text = format!(
-            "trained on {train_rows} rows, {features} feature{}, {parameters} parameters\n\
+            "trained{networks} on {train_rows} rows, {features} feature{}, {parameters} parameters\n\
              {epochs} epoch{}, the weights are those of epoch {kept_epoch}\n",
             plural(*features),
             plural(*epochs)
@@ -47,15 +61,19 @@ impl Summary<'_> {
         match self.valid {
             Some(Measured::Assessed(valid)) => {
                 text += &format!(
-                    "on {} {VALIDATION_ROWS}:\n{}",
+                    "on {} {}:\n{}",
                     self.valid_rows,
+                    validation_rows(self.bag_folds),
                     report::assessment(valid)
                 );
             }
             Some(Measured::Evaluated(valid)) => {
                 text += &format!(
-                    "on {} {VALIDATION_ROWS}: accuracy {:.4}, log loss {:.4}\n",
-                    self.valid_rows, valid.accuracy, valid.log_loss
+                    "on {} {}: accuracy {:.4}, log loss {:.4}\n",
+                    self.valid_rows,
+                    validation_rows(self.bag_folds),
+                    valid.accuracy,
+                    valid.log_loss
                 );
             }
             None => {}

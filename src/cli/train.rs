@@ -23,7 +23,7 @@ use super::{
     outputs::RunFiles,
     processes::{Process, ProcessArgs},
     report,
-    summary::{Measured, Summary, VALIDATION_ROWS},
+    summary::{Measured, Summary, validation_rows},
 };
 
 /// Train a classifier on a CSV, TSV or Parquet file
@@ -276,13 +276,14 @@ impl Job for Train<'_> {
 
         let (asked, about_rows) = match (&self.test, &self.valid, &outcome.valid) {
             (Some(test), ..) => (Some(Asked::Table(test)), "test rows"),
-            (None, Some(valid), _) => (Some(Asked::Table(valid)), VALIDATION_ROWS),
+            (None, Some(valid), _) => (Some(Asked::Table(valid)), validation_rows(0)),
             (None, None, Some(_)) => {
                 let held_out = match &self.rows {
                     Rows::Memory(_) => Some(Asked::HeldOut),
                     Rows::Streamed(scanned) => scanned.held_out.as_ref().map(Asked::Table),
                 };
-                (held_out, VALIDATION_ROWS)
+                let bag_folds = outcome.classifier.manifest().training.bag_folds;
+                (held_out, validation_rows(bag_folds))
             }
             (None, None, None) => (None, ""),
         };
@@ -324,7 +325,9 @@ impl Job for Train<'_> {
             task: &manifest.task,
             classes: manifest.target.classes(),
             features: manifest.preprocessor.feature_names().len(),
-            parameters: manifest.network.num_parameters(),
+            parameters: manifest.network.num_parameters() * manifest.members,
+            members: manifest.members,
+            bag_folds: manifest.training.bag_folds,
             train_rows: outcome.train_rows,
             valid_rows: manifest.training.valid_rows,
             epochs: outcome.history.len(),

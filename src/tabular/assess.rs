@@ -1,8 +1,10 @@
-use kiln_classifier::Classifier;
+use kiln_classifier::{Classifier, Manifest};
 use kiln_data::{Cells, Dataset, Table, permutation, shared_rows};
 use kiln_kernels::{KilnBackend, TrainBackend};
-use kiln_model::Task;
-use kiln_train::{Scores, TrainError, logit_loss, permutation_importance, predict};
+use kiln_model::{Mlp, Task};
+use kiln_train::{
+    Members, Scores, TrainError, logit_loss, permutation_importance, predict_together,
+};
 
 use super::{
     baseline::logistic_regression,
@@ -28,7 +30,7 @@ const MISTAKE_COLUMNS: usize = 6;
 /// The rows that a classifier is asked about.
 #[derive(Debug, Clone, Copy)]
 pub enum Asked<'a> {
-    /// Those held out of the table it was trained on.
+    /// Those held out of the table it was trained on: of all its networks, or each row of some.
     HeldOut,
     /// All of a table that have a target.
     Table(&'a Table),
@@ -69,6 +71,17 @@ pub fn assess<B: TrainBackend>(
 ) -> Result<Assessment, TabularError> {
     let manifest = classifier.manifest();
     let parts = trained_on.map(|on| Parts::new(classifier, on)).transpose()?;
+    let predict = |models: &[Mlp<_>], of: Option<&Members>, dataset: &Dataset| match of {
+        Some(members) => {
+            members.predict_held_out(models, manifest.task, &manifest.loss, dataset, device)
+        }
+        None => predict_together(models, manifest.task, &manifest.loss, dataset, device),
+    };
+    // Where rows are held out of some networks only, each is left to those.
+    let held_out_of = match (asked, &parts) {
+        (Asked::HeldOut, Some(Parts { valid: Valid::Folds, members, .. })) => Some(members),
+        _ => None,
+    };
     let (table, rows, dataset) = match asked {
         Asked::Table(table) => {
             let (rows, dataset) =
@@ -77,11 +90,14 @@ pub fn assess<B: TrainBackend>(
         }
         Asked::HeldOut => {
             let parts = parts.as_ref().expect("held out of a table");
-            let dataset = parts.valid.clone().ok_or(kiln_data::DataError::NoRows)?;
-            (parts.table, parts.valid_rows.clone(), dataset)
+            match &parts.valid {
+                Valid::None => return Err(kiln_data::DataError::NoRows.into()),
+                Valid::Rows(rows, dataset) => (parts.table, rows.clone(), dataset.clone()),
+                Valid::Folds => (parts.table, parts.train_rows.clone(), parts.train.clone()),
+            }
         }
     };
-    let found = predict(classifier.model(), manifest.task, &manifest.loss, &dataset, device)?;
+    let found = predict(classifier.members(), held_out_of, &dataset)?;
     let (scores, raw) = scored(classifier, &dataset, found);
 
     let seed = manifest.training.seed;
@@ -97,13 +113,17 @@ pub fn assess<B: TrainBackend>(
     {
         assessment.baselines.push(majority);
     }
-    if let Some(parts) = parts {
-        let (train_table, train_rows) = (parts.table, &parts.train_rows);
-        let shared = shared_rows(&manifest.schema, (table, &rows), (train_table, train_rows))?;
-        assessment.shared_rows = Some(shared);
-        match logistic_regression::<B>(manifest, parts.train, parts.valid, device) {
-            Ok(model) => {
-                let found = predict(&model, manifest.task, &manifest.loss, &dataset, device)?;
+    if let Some(parts) = &parts {
+        assessment.shared_rows = Some(shared(manifest, (table, &rows), parts, held_out_of)?);
+        let (train, members) = (parts.train.clone(), &parts.members);
+        let (members, valid) = match &parts.valid {
+            Valid::Folds => (members, None),
+            Valid::Rows(_, dataset) => (&Members::ONE, Some(dataset.clone())),
+            Valid::None => (&Members::ONE, None),
+        };
+        match logistic_regression::<B>(manifest, members, train, valid, device) {
+            Ok(models) => {
+                let found = predict(&models, held_out_of, &dataset)?;
                 let evaluation = Scores::new(manifest.task, &dataset, &found).evaluation();
                 let name = "logistic regression".to_owned();
                 assessment.baselines.push(Baseline { name, evaluation });
@@ -114,7 +134,8 @@ pub fn assess<B: TrainBackend>(
         }
     }
     if in_detail {
-        assessment.importance = importance(classifier, &dataset, assessment.scores.actual())?;
+        assessment.importance =
+            importance(classifier, &dataset, assessment.scores.actual(), held_out_of)?;
         let columns: Vec<&str> =
             assessment.importance.iter().map(|importance| importance.column.as_str()).collect();
         let mistakes = assessment.worst_mistakes(MISTAKES).into_iter().map(|(row, mistake)| {
@@ -131,9 +152,18 @@ struct Parts<'a> {
     table: &'a Table,
     /// As indices into the table.
     train_rows: Vec<usize>,
-    valid_rows: Vec<usize>,
     train: Dataset,
-    valid: Option<Dataset>,
+    members: Members,
+    valid: Valid,
+}
+
+/// The rows that chose the epoch.
+enum Valid {
+    None,
+    /// As indices into the table, if they are of the same, and as the networks see them.
+    Rows(Vec<usize>, Dataset),
+    /// Those trained on, fold by fold.
+    Folds,
 }
 
 impl<'a> Parts<'a> {
@@ -152,21 +182,21 @@ impl<'a> Parts<'a> {
         }
         let dataset = prepared.dataset(&manifest.preprocessor)?;
         let weight = settings.columns.weight.as_deref();
-        let valid_rows = match validation {
-            Validation::Table(table) => {
-                Some(table_rows(table, &manifest.preprocessor, &manifest.target, weight)?.1)
-            }
-            Validation::HeldOut if valid.is_empty() => None,
-            Validation::HeldOut => Some(dataset.select(&valid)?),
-        };
+        let members = prepared.members(&train, settings)?;
         let in_table = |rows: &[usize]| rows.iter().map(|row| prepared.rows()[*row]).collect();
-        Ok(Self {
-            table: &prepared.table,
-            train_rows: in_table(&train),
-            valid_rows: in_table(&valid),
-            train: dataset.select(&train)?,
-            valid: valid_rows,
-        })
+        let valid = match (validation, &members) {
+            (Validation::Table(table), _) => {
+                let (preprocessor, encoder) = (&manifest.preprocessor, &manifest.target);
+                Valid::Rows(Vec::new(), table_rows(table, preprocessor, encoder, weight)?.1)
+            }
+            (Validation::HeldOut, _) if !valid.is_empty() => {
+                Valid::Rows(in_table(&valid), dataset.select(&valid)?)
+            }
+            (Validation::HeldOut, Members::Folds { .. }) => Valid::Folds,
+            (Validation::HeldOut, Members::All(_)) => Valid::None,
+        };
+        let (table, train_rows) = (&prepared.table, in_table(&train));
+        Ok(Self { table, train_rows, train: dataset.select(&train)?, members, valid })
     }
 }
 
@@ -182,11 +212,35 @@ fn majority(scores: &Scores, class_rows: &[usize], rows: usize) -> Option<Baseli
     Some(Baseline { name: "majority class".to_owned(), evaluation })
 }
 
+/// How many of these rows are also among those trained on; of rows held out of some networks only, in the
+/// folds that the networks of the first partition are trained on.
+fn shared(
+    manifest: &Manifest,
+    (table, rows): (&Table, &[usize]),
+    parts: &Parts<'_>,
+    held_out_of: Option<&Members>,
+) -> Result<usize, TabularError> {
+    let Some(Members::Folds { folds, partitions }) = held_out_of else {
+        let trained_on = (parts.table, parts.train_rows.as_slice());
+        return Ok(shared_rows(&manifest.schema, (table, rows), trained_on)?);
+    };
+    let mut shared = 0;
+    for fold in 0..*folds as u32 {
+        let (own, others): (Vec<usize>, Vec<usize>) =
+            (0..rows.len()).partition(|row| partitions[0][*row] == fold);
+        let in_table = |of: &[usize]| of.iter().map(|row| rows[*row]).collect::<Vec<usize>>();
+        let (own, others) = (in_table(&own), in_table(&others));
+        shared += shared_rows(&manifest.schema, (table, &own), (table, &others))?;
+    }
+    Ok(shared)
+}
+
 /// Of each column that the network sees, the most important first. `actual`: as [`Scores::actual`].
 fn importance<B: KilnBackend>(
     classifier: &Classifier<B>,
     dataset: &Dataset,
     actual: &[u32],
+    held_out_of: Option<&Members>,
 ) -> Result<Vec<ColumnImportance>, TabularError> {
     let manifest = classifier.manifest();
     let ranges = manifest.preprocessor.feature_ranges();
@@ -205,7 +259,17 @@ fn importance<B: KilnBackend>(
         &ranges,
         REPEATS,
         seed,
-        |features| logit_loss(task, &classifier.logits(features), &actual, temperature),
+        |features| {
+            let logits = match held_out_of {
+                None => classifier.logits(features),
+                Some(members) => {
+                    members.held_out_logits(task, sampled, features, |member, rows| {
+                        classifier.member_logits(member, rows)
+                    })
+                }
+            };
+            logit_loss(task, &logits, &actual, temperature)
+        },
     );
     let columns = manifest.preprocessor.columns().zip(found);
     let mut columns: Vec<ColumnImportance> = columns

@@ -2,20 +2,24 @@ use kiln_classifier::{Manifest, embeddings_of};
 use kiln_data::Dataset;
 use kiln_kernels::TrainBackend;
 use kiln_model::{Mlp, MlpConfig};
-use kiln_train::{BatchSize, Decay, EarlyStopping, OptimizerConfig, TrainConfig, TrainError, fit};
+use kiln_train::{
+    BatchSize, Decay, EarlyStopping, Hooks, Members, OptimizerConfig, TrainConfig, TrainError,
+    fit_members,
+};
 
 /// Trains a logistic regression on what the classifier's network was trained on: the same features of the
-/// same rows, the same loss, the same seed. It is the network without hidden layers, so that what the
+/// same rows, the same loss, the same seed; several where that was dealt over folds. It is the network without hidden layers, so that what the
 /// hidden layers are worth is what lies between the two.
 ///
 /// A feature of many categories has its vectors here, too, but nothing is multiplied with them except the
 /// output's weights.
 pub(super) fn logistic_regression<B: TrainBackend>(
     manifest: &Manifest,
+    members: &Members,
     train: Dataset,
     valid: Option<Dataset>,
     device: &B::Device,
-) -> Result<Mlp<B::InnerBackend>, TrainError> {
+) -> Result<Vec<Mlp<B::InnerBackend>>, TrainError> {
     let rows = train.rows();
     let network = MlpConfig::new(manifest.preprocessor.d_input(), manifest.task.d_output())
         .with_embeddings(embeddings_of(&manifest.preprocessor));
@@ -31,9 +35,11 @@ pub(super) fn logistic_regression<B: TrainBackend>(
         .with_schedule(Decay::cosine())
         .with_loss(manifest.loss.clone())
         .with_seed(manifest.training.seed);
-    if valid.is_some() {
+    if valid.is_some() || matches!(members, Members::Folds { .. }) {
         let patience = num_epochs / 5;
         config = config.with_early_stopping(EarlyStopping::default().with_patience(patience));
     }
-    Ok(fit::<B>(&network, manifest.task, &config, train, valid, device, &mut [])?.model)
+    let (task, hooks) = (manifest.task, Hooks::default());
+    let trained = fit_members::<B>(&network, task, &config, members, train, valid, device, hooks)?;
+    Ok(trained.models)
 }

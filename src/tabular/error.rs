@@ -43,6 +43,14 @@ pub enum TabularError {
         /// Rows that the model was trained on.
         expected: usize,
     },
+    /// Networks that can't be dealt over the folds.
+    #[error("found {members} networks for {folds} folds, expected a multiple of {folds}")]
+    Members {
+        /// The networks.
+        members: usize,
+        /// The folds.
+        folds: usize,
+    },
     /// A threshold for a task that has none, or a rule that it does not know.
     #[error("found the threshold {rule} for {task}, expected two classes")]
     Threshold {

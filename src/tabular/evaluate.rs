@@ -1,7 +1,7 @@
 use kiln_classifier::Classifier;
 use kiln_data::{Dataset, Preprocessor, Table, TargetEncoder, read_weights};
 use kiln_kernels::KilnBackend;
-use kiln_train::{Evaluation, Predictions, Scores, predict};
+use kiln_train::{Evaluation, Predictions, Scores, predict_together};
 
 use super::{
     error::TabularError,
@@ -34,7 +34,8 @@ pub(super) fn score<B: KilnBackend>(
     device: &B::Device,
 ) -> Result<Scores, TabularError> {
     let manifest = classifier.manifest();
-    let found = predict(classifier.model(), manifest.task, &manifest.loss, dataset, device)?;
+    let (models, loss) = (classifier.members(), &manifest.loss);
+    let found = predict_together(models, manifest.task, loss, dataset, device)?;
     Ok(scored(classifier, dataset, found).0)
 }
 

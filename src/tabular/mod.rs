@@ -26,5 +26,5 @@ pub use error::TabularError;
 pub use evaluate::evaluate;
 pub use prepare::Prepared;
 pub use recipe::Recipe;
-pub use settings::{Calibration, ClassWeights, NetworkSettings, Settings};
+pub use settings::{Calibration, ClassWeights, EnsembleSettings, NetworkSettings, Settings};
 pub use train::{Outcome, Validation, scan_file, train, train_streamed};

@@ -1,9 +1,15 @@
 use kiln_data::{
     DataError, Dataset, EncodedTargets, Preprocessor, Profiler, Schema, Table, TargetEncoder,
-    TargetForm, Targets, Trap, infer_schema, read_weights, stratified_split_indices, target_traps,
+    TargetForm, Targets, Trap, folds, infer_schema, read_weights, stratified_folds,
+    stratified_split_indices, target_traps,
 };
 
-use super::{error::TabularError, settings::Settings};
+use kiln_train::Members;
+
+use super::{
+    error::TabularError,
+    settings::{EnsembleSettings, Settings},
+};
 
 /// A table whose columns are understood and whose targets are encoded, before any row is held out.
 ///
@@ -109,6 +115,34 @@ impl Prepared {
         };
         let pick = |part: Vec<usize>| part.into_iter().map(|i| rows[i]).collect();
         Ok((pick(train), pick(valid)))
+    }
+
+    /// The networks to train on some of the rows that have a target (`rows`: indices among those): where
+    /// there are folds, the rows are dealt over them once for each `bag_folds` networks.
+    ///
+    /// # Errors
+    ///
+    /// No network, or a number of them that is no multiple of that of the folds; more folds than rows.
+    pub fn members(&self, rows: &[usize], settings: &Settings) -> Result<Members, TabularError> {
+        let EnsembleSettings { members, bag_folds } = settings.ensemble;
+        if bag_folds == 0 {
+            return Ok(Members::All(members));
+        }
+        if members == 0 || !members.is_multiple_of(bag_folds) {
+            return Err(TabularError::Members { members, folds: bag_folds });
+        }
+        let classes = self.strata().map(|(classes, _)| classes);
+        let classes: Option<Vec<u32>> =
+            classes.map(|classes| rows.iter().map(|row| classes[*row]).collect());
+        let partition = |at: usize| {
+            let seed = settings.train.seed.wrapping_add(at as u64);
+            match &classes {
+                Some(classes) => stratified_folds(classes, bag_folds, seed),
+                None => folds(rows.len(), bag_folds, seed),
+            }
+        };
+        let partitions = (0..members / bag_folds).map(partition).collect::<Result<_, _>>()?;
+        Ok(Members::Folds { folds: bag_folds, partitions })
     }
 
     /// Fits the preprocessing on some of the rows that have a target.

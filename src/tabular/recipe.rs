@@ -4,7 +4,7 @@ use kiln_data::PreprocessConfig;
 use kiln_model::{Activation, Normalization};
 use kiln_train::{BatchSize, Decay, EarlyStopping, OptimizerConfig, Schedule, TrainConfig};
 
-use super::settings::{Calibration, NetworkSettings};
+use super::settings::{Calibration, EnsembleSettings, NetworkSettings};
 
 /// What is used where the user says nothing.
 ///
@@ -23,6 +23,8 @@ pub struct Recipe {
     pub preprocess: PreprocessConfig,
     /// The hidden layers.
     pub network: NetworkSettings,
+    /// How many networks there are.
+    pub ensemble: EnsembleSettings,
     /// What is done to the probabilities.
     pub calibration: Calibration,
     /// How the network is trained.
@@ -59,6 +61,7 @@ impl Recipe {
                 normalization: Normalization::None,
                 dropout: 0.1,
             },
+            ensemble: EnsembleSettings::default(),
             calibration: Calibration::Temperature,
             train: TrainConfig::new()
                 .with_batch_size(BatchSize::Rows(batch_size))

@@ -13,7 +13,8 @@ pub struct Settings {
     pub loss: TargetKind,
     /// The positive class of a binary target; `None`: the second in order.
     pub positive: Option<String>,
-    /// Share of the rows, in (0, 1), held out for validation; `None`: no validation.
+    /// Share of the rows, in (0, 1), held out of all networks for validation; `None`: none are, and there is
+    /// no validation but that of the folds of `ensemble`.
     pub valid_fraction: Option<f64>,
     /// Whether the rows are read anew in every epoch.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -22,6 +23,9 @@ pub struct Settings {
     pub preprocess: PreprocessConfig,
     /// The network's hidden layers.
     pub network: NetworkSettings,
+    /// How many networks there are, and on which rows each is trained.
+    #[serde(default)]
+    pub ensemble: EnsembleSettings,
     /// Factors of the classes in the loss.
     pub class_weights: ClassWeights,
     /// What is done to the probabilities of the trained network.
@@ -46,6 +50,24 @@ pub struct NetworkSettings {
     pub normalization: Normalization,
     /// Fraction of hidden outputs dropped in training, in [0, 1).
     pub dropout: f64,
+}
+
+/// The networks of a classifier, whose probabilities are averaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnsembleSettings {
+    /// How many there are; a multiple of `bag_folds`.
+    pub members: usize,
+    /// Folds that the rows are dealt over, class by class where there are classes: each network is trained
+    /// on all but one of them, and measured on that one. With more networks than folds the rows are dealt
+    /// anew. 0: each is trained on all training rows.
+    pub bag_folds: usize,
+}
+
+impl Default for EnsembleSettings {
+    fn default() -> Self {
+        Self { members: 1, bag_folds: 0 }
+    }
 }
 
 /// What is done to the probabilities of a trained network.

@@ -4,8 +4,8 @@ use kiln_data::{ReadOptions, SchemaOptions, Table, TableReader, TargetKind};
 use kiln_train::{Evaluation, Hooks, ThresholdRule};
 
 use super::{
-    Calibration, ClassWeights, Folds, Outcome, Prepared, Recipe, Settings, TabularError,
-    Validation, cross_validate, evaluate, train,
+    Calibration, ClassWeights, EnsembleSettings, Folds, Outcome, Prepared, Recipe, Settings,
+    TabularError, Validation, cross_validate, evaluate, train,
 };
 
 type B = Autodiff<Flex>;
@@ -43,6 +43,7 @@ fn settings() -> Settings {
         valid_fraction: Some(valid_fraction),
         preprocess,
         network,
+        ensemble: EnsembleSettings::default(),
         class_weights: ClassWeights::None,
         calibration: Calibration::None,
         threshold: ThresholdRule::Half,

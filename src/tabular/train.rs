@@ -9,8 +9,8 @@ use kiln_data::{
 use kiln_kernels::TrainBackend;
 use kiln_model::{LossConfig, MlpConfig, Task};
 use kiln_train::{
-    EpochRecord, Hooks, Scores, StopReason, ThresholdRule, TrainConfig, TrainData, TrainError,
-    class_rows, fit_temperature, fit_with, predict,
+    EpochRecord, Hooks, Members, Scores, StopReason, ThresholdRule, TrainConfig, TrainData,
+    TrainError, class_rows, fit_members, fit_temperature, predict_together,
 };
 
 use super::{
@@ -42,7 +42,7 @@ pub struct Outcome<B: Backend> {
 /// Where validation rows come from.
 #[derive(Debug, Clone, Copy)]
 pub enum Validation<'a> {
-    /// Held out of the training rows: the share that the settings name, or none.
+    /// Held out of the training rows: the share that the settings name, or fold by fold, or none.
     HeldOut,
     /// A table of their own.
     Table(&'a Table),
@@ -50,7 +50,8 @@ pub enum Validation<'a> {
 
 /// Trains a classifier on some of the rows that have a target (`rows`: indices among those).
 ///
-/// Preprocessing is fitted on the training rows alone, after validation rows are held out.
+/// Preprocessing is fitted on the training rows alone, after validation rows are held out; the networks of
+/// an ensemble share it, also where each leaves out a fold of the rows.
 /// `backend` is its name, for the record. A run that is resumed goes on with the same rows: what the table
 /// gives is compared with the fingerprint in the checkpoint.
 ///
@@ -79,12 +80,14 @@ pub fn train<B: TrainBackend>(
         Validation::HeldOut => Some(dataset.select(&valid_rows)?),
     };
     let task = task_of(&prepared.encoder);
+    let members = prepared.members(&train_rows, settings)?;
     let parts = Parts {
         source: prepared.table.name(),
         schema: &prepared.schema,
         encoder: &prepared.encoder,
         preprocessor: &preprocessor,
         class_rows: class_rows(task, train.targets()),
+        members,
         train: train.into(),
         valid,
     };
@@ -143,6 +146,7 @@ pub fn train_streamed<B: TrainBackend>(
         encoder: &scanned.encoder,
         preprocessor,
         class_rows: scanned.class_rows.clone(),
+        members: Members::All(settings.ensemble.members),
         train: scanned.train.clone().into(),
         valid: valid.map(rows).transpose()?.map(|(_, dataset)| dataset),
     };
@@ -157,6 +161,7 @@ struct Parts<'a> {
     preprocessor: &'a Preprocessor,
     /// Of the training rows.
     class_rows: Vec<usize>,
+    members: Members,
     train: TrainData,
     valid: Option<Dataset>,
 }
@@ -168,19 +173,29 @@ fn learn<B: TrainBackend>(
     device: &B::Device,
     hooks: Hooks<'_, '_>,
 ) -> Result<Outcome<B::InnerBackend>, TabularError> {
-    let Parts { source, schema, encoder, preprocessor, class_rows, train, valid } = parts;
+    let Parts { source, schema, encoder, preprocessor, class_rows, members, train, valid } = parts;
     let task = task_of(encoder);
-    check_threshold(settings, task, valid.is_some())?;
+    // Held out of some networks, where not of all.
+    let held_out = match (&members, &train, &valid) {
+        (Members::Folds { .. }, TrainData::Memory(data), None) => Some(data.clone()),
+        _ => None,
+    };
+    check_threshold(settings, task, valid.is_some() || held_out.is_some())?;
     let loss = loss(encoder, settings, &class_rows)?;
     let network = network(preprocessor, task, settings);
     let config = TrainConfig { loss: loss.clone(), ..settings.train.clone() };
     let train_rows = train.rows();
 
-    let trained = fit_with::<B>(&network, task, &config, train, valid.clone(), device, hooks)?;
+    let trained =
+        fit_members::<B>(&network, task, &config, &members, train, valid.clone(), device, hooks)?;
     let (mut temperature, mut threshold) = (1.0, settings.threshold.choose(&[], &[]));
-    let validated = match &valid {
-        Some(valid) => Some((valid, predict(&trained.model, task, &loss, valid, device)?)),
-        None => None,
+    let models = &trained.models;
+    let validated = match (&valid, &held_out) {
+        (Some(valid), _) => Some((valid, predict_together(models, task, &loss, valid, device)?)),
+        (None, Some(rows)) => {
+            Some((rows, members.predict_held_out(models, task, &loss, rows, device)?))
+        }
+        (None, None) => None,
     };
     if let Some((valid, predictions)) = &validated {
         let scores = Scores::new(task, valid, predictions);
@@ -203,11 +218,16 @@ fn learn<B: TrainBackend>(
         temperature,
         loss,
         network: trained.config,
+        members: members.count(),
         training: Training {
             // The file's name only: where it lay is nothing to hand on.
             source: file_name(source),
             rows: train_rows,
-            valid_rows: valid.as_ref().map_or(0, Dataset::rows),
+            valid_rows: validated.as_ref().map_or(0, |(rows, _)| rows.rows()),
+            bag_folds: match &members {
+                Members::Folds { folds, .. } if valid.is_none() => *folds,
+                _ => 0,
+            },
             seed: settings.train.seed,
             epochs: trained.history.len(),
             kept_epoch: trained.kept_epoch,
@@ -224,7 +244,7 @@ fn learn<B: TrainBackend>(
     };
     let scores = match validated {
         Some((valid, predictions)) => {
-            let classifier = Classifier::new(manifest.clone(), &trained.model, device)?;
+            let classifier = Classifier::new(manifest.clone(), models, device)?;
             let (scores, _) = scored(&classifier, valid, predictions);
             let metrics = scores.evaluation();
             manifest.metrics = serde_json::to_value(&metrics).expect("metrics are plain data");
@@ -233,7 +253,7 @@ fn learn<B: TrainBackend>(
         None => None,
     };
     Ok(Outcome {
-        classifier: Classifier::new(manifest, &trained.model, device)?,
+        classifier: Classifier::new(manifest, models, device)?,
         history: trained.history,
         kept_epoch: trained.kept_epoch,
         stop: trained.stop,

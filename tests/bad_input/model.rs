@@ -67,11 +67,11 @@ fn a_flipped_bit_is_found() {
 fn a_model_of_a_newer_kiln_says_so() {
     let folder = Folder::with_model();
     let model = fs::read(folder.path("model.safetensors")).unwrap();
-    let (known, newer) = (b"\\\"format_version\\\":3,", b"\\\"format_version\\\":9,");
+    let (known, newer) = (b"\\\"format_version\\\":4,", b"\\\"format_version\\\":9,");
     let at = model.windows(known.len()).position(|bytes| bytes == known).expect("its version");
     let mut changed = model;
     changed[at..at + newer.len()].copy_from_slice(newer);
-    let message = "m.safetensors was written by a newer Kiln (format 9), this one reads up to 3";
+    let message = "m.safetensors was written by a newer Kiln (format 9), this one reads up to 4";
     refused(&folder, &changed, message);
     folder.fails("inspect m.safetensors", message);
 }

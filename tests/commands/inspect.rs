@@ -38,7 +38,7 @@ fn a_model_file_is_described_by_its_parts() {
         assert!(text.contains(part), "{part:?} in {text}");
     }
     let model = json(&folder.succeeds("inspect model.safetensors --json"));
-    assert_eq!(model["format_version"], 3);
+    assert_eq!(model["format_version"], 4);
     assert_eq!(model["training"]["epochs"], 3);
     assert!(model["metrics"]["accuracy"].is_number(), "{model}");
 }

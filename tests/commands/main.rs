@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod ensemble;
 mod import;
 mod inspect;
 mod numbers;

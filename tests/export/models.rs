@@ -45,9 +45,20 @@ pub(crate) fn classifier(
     target: Value,
     embedded: bool,
 ) -> Classifier<Flex> {
+    of_members(1, activation, normalization, target, embedded)
+}
+
+/// The same of several networks.
+pub(crate) fn of_members(
+    members: usize,
+    activation: Activation,
+    normalization: Normalization,
+    target: Value,
+    embedded: bool,
+) -> Classifier<Flex> {
     let mut features = vec![
         json!({"name": "mass (g)", "missing": ["-999"], "transform": {"numeric": {"median": 2.5,
-            "scale": {"center": 2.0, "spread": 1.5}, "missing_column": true}}}),
+            "scale": {"center": 2.0, "spread": 1.5}, "bins": [-3.5, 1.0, 2.5, 4.0], "missing_column": true}}}),
         json!({"name": "type", "missing": [], "transform": "boolean"}),
         json!({"name": "Type", "missing": ["?"], "transform": {"one_hot":
             {"categories": ["NA", "b\"}", "ö", "x"], "missing_column": true}}}),
@@ -95,8 +106,16 @@ pub(crate) fn classifier(
         .with_activation(activation)
         .with_normalization(normalization)
         .with_seed(5);
+    manifest.members = members;
+    let models: Vec<Mlp<Flex>> = (0..members)
+        .map(|member| moved(manifest.network.clone().with_seed(5 + member as u64)))
+        .collect();
+    Classifier::new(manifest, &models, &Default::default()).unwrap()
+}
+
+fn moved(network: MlpConfig) -> Mlp<Flex> {
     let device = Default::default();
-    let model: Mlp<Flex> = manifest.network.init(&device).unwrap();
+    let model: Mlp<Flex> = network.init(&device).unwrap();
     // Biases and normalization start at 0 and 1, which hides their places.
     let moved = model.tensors().into_iter().enumerate().map(|(i, (name, data))| {
         let shape = data.shape.to_vec();
@@ -111,8 +130,7 @@ pub(crate) fn classifier(
         (name, TensorData::new(values, shape))
     });
     let mut tensors: BTreeMap<String, TensorData> = moved.collect();
-    let model = manifest.network.from_tensors(|name| tensors.remove(name), &device).unwrap();
-    Classifier::new(manifest, &model, &device).unwrap()
+    network.from_tensors(|name| tensors.remove(name), &device).unwrap()
 }
 
 /// Rows of its columns: usual, far out, missing, unseen.

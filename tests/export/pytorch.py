@@ -3,7 +3,7 @@
     pytorch.py < models.json
 
 The models are a JSON list of {"file", "usage", "features"}: the lines of Python that `kiln export` printed, and rows of
-preprocessed features. Prints a JSON list of the rows of logits. Exits with 77 if PyTorch is not there.
+preprocessed features. Prints a JSON list of the rows of logits, or of the probabilities of several networks. Exits with 77 if PyTorch is not there.
 """
 
 import json
@@ -30,5 +30,6 @@ for given in json.load(sys.stdin):
     assert str(eval(metadata["torch"])) == str(names["model"])
     assert json.loads(metadata["kiln"])["temperature"] == 1.7
     with torch.no_grad():
-        logits.append(names["model"](names["x"]).tolist())
+        several = isinstance(names["model"], nn.ModuleList)
+        logits.append((names["probabilities"] if several else names["model"](names["x"])).tolist())
 json.dump(logits, sys.stdout)

@@ -2,11 +2,16 @@
 //!
 //! The interpreter is `python3`, or what the environment variable `KILN_PYTHON` names.
 
-use kiln::export::PyTorch;
+use burn::tensor::{Tensor, TensorData};
+use burn_flex::Flex;
+use kiln::{
+    classifier::{Classifier, Manifest},
+    export::PyTorch,
+};
 use serde_json::{Value, json};
 
 use crate::common::{Folder, python};
-use crate::models::{ACTIVATIONS, NORMALIZATIONS, classifier, preprocessed, targets};
+use crate::models::{ACTIVATIONS, NORMALIZATIONS, classifier, of_members, preprocessed, targets};
 
 const BAR: f32 = 1e-5;
 
@@ -15,30 +20,46 @@ fn logits_of_the_sequential_are_those_of_kiln() {
     let folder = Folder::new();
     let mut given = Vec::new();
     let mut expected = Vec::new();
+    let mut add = |about: String, classifier: &Classifier<Flex>| {
+        let features = preprocessed(classifier);
+        let Manifest { network, task, members, .. } = classifier.manifest();
+        let width = network.d_output;
+        let shape = [features.len() / network.d_input, width];
+        let logits = TensorData::new(classifier.logits(&features), shape);
+        // Of several networks, the probabilities are what Python is told to compute.
+        let said = match members {
+            1 => logits,
+            _ => {
+                let logits = Tensor::<Flex, 2>::from_data(logits, &Default::default());
+                task.probabilities(logits).into_data()
+            }
+        };
+        let rows = |values: &[f32], width| -> Vec<Vec<f32>> {
+            values.chunks_exact(width).map(<[f32]>::to_vec).collect()
+        };
+        let name = format!("{}.safetensors", given.len());
+        let file = folder.path(&name);
+        let pytorch = PyTorch::new(classifier);
+        folder.write(&name, pytorch.encode());
+        given.push(json!({
+            "file": file,
+            "usage": pytorch.usage(file.to_str().unwrap()),
+            "features": rows(&features, network.d_input),
+        }));
+        let about = format!("{about}, {task:?}");
+        expected.push((about, rows(&said.to_vec::<f32>().unwrap(), width)));
+    };
     for activation in ACTIVATIONS {
         for normalization in NORMALIZATIONS {
             for (target, embedded) in targets().into_iter().zip([false, true, false]) {
-                let classifier = classifier(activation, normalization, target, embedded);
-                let features = preprocessed(&classifier);
-                let network = &classifier.manifest().network;
-                let logits = classifier.logits(&features);
-                let rows = |values: &[f32], width| -> Vec<Vec<f32>> {
-                    values.chunks_exact(width).map(<[f32]>::to_vec).collect()
-                };
-                let name = format!("{}.safetensors", given.len());
-                let file = folder.path(&name);
-                let pytorch = PyTorch::new(&classifier);
-                folder.write(&name, pytorch.encode());
-                given.push(json!({
-                    "file": file,
-                    "usage": pytorch.usage(file.to_str().unwrap()),
-                    "features": rows(&features, network.d_input),
-                }));
-                let about =
-                    format!("{activation:?}, {normalization:?}, {:?}", classifier.manifest().task);
-                expected.push((about, rows(&logits, network.d_output)));
+                let about = format!("{activation:?}, {normalization:?}");
+                add(about, &classifier(activation, normalization, target, embedded));
             }
         }
+    }
+    for (target, embedded) in targets().into_iter().zip([false, true, false]) {
+        let classifier = of_members(3, ACTIVATIONS[7], NORMALIZATIONS[0], target, embedded);
+        add("3 networks".to_owned(), &classifier);
     }
     let script = include_str!("pytorch.py");
     let Some(answer) = python(script, &json!(given).to_string()) else { return };

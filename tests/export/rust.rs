@@ -18,7 +18,7 @@ use kiln::{
 };
 
 use crate::common::{Folder, good};
-use crate::models::{ACTIVATIONS, NORMALIZATIONS, classifier, drawn_rows, targets};
+use crate::models::{ACTIVATIONS, NORMALIZATIONS, classifier, drawn_rows, of_members, targets};
 
 const BAR: f32 = 1e-5;
 
@@ -204,6 +204,11 @@ fn every_kind_of_network_says_what_kiln_says() {
             cases.push(Case { name, classifier, rows: vec![drawn_rows()] });
         }
     }
+    for (i, target) in targets().into_iter().enumerate() {
+        let classifier = of_members(3, ACTIVATIONS[7], NORMALIZATIONS[i], target, i != 1);
+        let name = format!("3 networks, {:?}", classifier.manifest().task);
+        cases.push(Case { name, classifier, rows: vec![drawn_rows()] });
+    }
     compare(&cases);
 }
 
@@ -255,9 +260,9 @@ fn a_network_too_large_for_source_text_is_refused() {
     manifest.network = MlpConfig::new(d_input, 1).with_hidden(vec![400, 500]);
     let device = Default::default();
     let model = manifest.network.init::<Flex>(&device).unwrap();
-    let classifier = Classifier::new(manifest, &model, &device).unwrap();
+    let classifier = Classifier::new(manifest, &[model], &device).unwrap();
     assert_eq!(
         RustSource::new(&classifier).unwrap_err().to_string(),
-        "the network has 205801 parameters, expected at most 200000 in Rust source: ONNX takes more"
+        "the network has 207001 parameters, expected at most 200000 in Rust source: ONNX takes more"
     );
 }

@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
+
 use burn::tensor::{Tensor, TensorData, backend::Backend};
 use kiln_data::{Binding, DataError, Rows};
 use kiln_kernels::{KilnBackend, Network};
-use kiln_model::Mlp;
+use kiln_model::{Mlp, member_tensor_name, pooled_logits};
 
 use crate::prediction::{decide, logit_problem};
 use crate::{ClassifierError, Input, Manifest, Prediction, Predictions, Probabilities};
@@ -9,43 +11,52 @@ use crate::{ClassifierError, Input, Manifest, Prediction, Predictions, Probabili
 /// Rows that go through the network at once.
 const BATCH_SIZE: usize = 8192;
 
-/// What training leaves behind: preprocessing, a network, and the names of its classes.
+/// What training leaves behind: preprocessing, one network or several, and the names of the classes.
 ///
 /// The [crate documentation](crate) shows how it is used.
 #[derive(Debug, Clone)]
 pub struct Classifier<B: Backend> {
     manifest: Manifest,
-    model: Mlp<B>,
-    /// What predicts in place of `model`, where the CPU kernels can.
-    network: Option<Network>,
+    members: Vec<Mlp<B>>,
+    /// What predicts in place of `members`, where the CPU kernels can; else empty.
+    networks: Vec<Network>,
     device: B::Device,
 }
 
 impl<B: KilnBackend> Classifier<B> {
-    /// Puts a manifest and a trained network together. The weights are copied, so that a network
-    /// which is trained further does not change the classifier.
+    /// Puts a manifest and its trained networks together, `manifest.members` of them, whose
+    /// probabilities are averaged. The weights are copied, so that a network which is trained further
+    /// does not change the classifier.
     ///
     /// # Errors
     ///
-    /// As [`Manifest::validate`]; and if the network's tensors are not those of `manifest.network`,
-    /// or hold numbers that are not finite.
+    /// As [`Manifest::validate`]; if there are not as many networks; and if the tensors of one are not
+    /// those of `manifest.network`, or hold numbers that are not finite.
     pub fn new(
         manifest: Manifest,
-        model: &Mlp<B>,
+        members: &[Mlp<B>],
         device: &B::Device,
     ) -> Result<Self, ClassifierError> {
         manifest.validate()?;
-        let mut tensors: std::collections::BTreeMap<_, _> = model.tensors().into_iter().collect();
-        let model = manifest.network.from_tensors(|name| tensors.remove(name), device)?;
-        match tensors.pop_first() {
-            None => Ok(Self::from_parts(manifest, model, device)),
-            Some((name, _)) => Err(ClassifierError::ExtraTensor { name }),
+        if members.len() != manifest.members {
+            return Err(ClassifierError::mismatch("members", members.len(), manifest.members));
         }
+        let copy = |model: &Mlp<B>| {
+            let mut tensors: BTreeMap<_, _> = model.tensors().into_iter().collect();
+            let model = manifest.network.from_tensors(|name| tensors.remove(name), device)?;
+            match tensors.pop_first() {
+                None => Ok(model),
+                Some((name, _)) => Err(ClassifierError::ExtraTensor { name }),
+            }
+        };
+        let members = members.iter().map(copy).collect::<Result<_, _>>()?;
+        Ok(Self::from_parts(manifest, members, device))
     }
 
-    pub(crate) fn from_parts(manifest: Manifest, model: Mlp<B>, device: &B::Device) -> Self {
-        let network = if B::HOST { Network::of(&model) } else { None };
-        Self { manifest, model, network, device: device.clone() }
+    pub(crate) fn from_parts(manifest: Manifest, members: Vec<Mlp<B>>, device: &B::Device) -> Self {
+        let networks = if B::HOST { members.iter().map(Network::of).collect() } else { None };
+        let networks = networks.unwrap_or_default();
+        Self { manifest, members, networks, device: device.clone() }
     }
 
     /// All but the weights.
@@ -53,9 +64,19 @@ impl<B: KilnBackend> Classifier<B> {
         &self.manifest
     }
 
-    /// The network.
-    pub fn model(&self) -> &Mlp<B> {
-        &self.model
+    /// The networks, at least one.
+    pub fn members(&self) -> &[Mlp<B>] {
+        &self.members
+    }
+
+    /// The tensors of all networks, under the names that they have in the file.
+    pub fn tensors(&self) -> BTreeMap<String, TensorData> {
+        let members = self.members.len();
+        let named = |(member, model): (usize, &Mlp<B>)| {
+            let tensors = model.tensors().into_iter();
+            tensors.map(move |(name, data)| (member_tensor_name(members, member, &name), data))
+        };
+        self.members.iter().enumerate().flat_map(named).collect()
     }
 
     /// The names of the classes or labels, in the order of probabilities; for a binary task the
@@ -156,17 +177,29 @@ impl<B: KilnBackend> Classifier<B> {
         probabilities.rows().flat_map(decide).collect()
     }
 
-    /// What the network says of rows that are preprocessed already, row-major `[rows, d_input]`: row-major
-    /// `[rows, d_output]`.
+    /// What the networks together ([`pooled_logits`]) say of rows that are preprocessed already, row-major
+    /// `[rows, d_input]`: row-major `[rows, d_output]`.
     pub fn logits(&self, features: &[f32]) -> Vec<f32> {
-        if let Some(network) = &self.network {
+        let all = 0..self.members.len();
+        let logits: Vec<Vec<f32>> =
+            all.map(|member| self.member_logits(member, features)).collect();
+        pooled_logits(self.manifest.task, &logits)
+    }
+
+    /// What one of the networks says.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such network.
+    pub fn member_logits(&self, member: usize, features: &[f32]) -> Vec<f32> {
+        if let Some(network) = self.networks.get(member) {
             return network.logits(features);
         }
         let d_input = self.manifest.network.d_input;
         let mut logits = Vec::new();
         for batch in features.chunks(BATCH_SIZE * d_input) {
             let data = TensorData::new(batch.to_vec(), [batch.len() / d_input, d_input]);
-            let batch = self.model.forward(Tensor::from_data(data, &self.device));
+            let batch = self.members[member].forward(Tensor::from_data(data, &self.device));
             logits.extend(batch.into_data().iter::<f32>());
         }
         logits

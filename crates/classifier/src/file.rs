@@ -1,10 +1,10 @@
 //! Classifiers as safetensors files.
 
-use std::path::Path;
+use std::{collections::HashSet, path::Path};
 
 use burn::tensor::DType;
 use kiln_kernels::KilnBackend;
-use kiln_model::{MlpConfig, ModelError};
+use kiln_model::{Mlp, MlpConfig, ModelError, member_tensor_name};
 use kiln_store::{Archive, StoreError, decode, encode, read, write_atomically};
 
 use crate::{Classifier, ClassifierError, FORMAT_VERSION, Manifest};
@@ -49,29 +49,39 @@ impl<B: KilnBackend> Classifier<B> {
                 return Err(ModelError::TensorType { name, found }.into());
             }
             // A layer takes two bytes of the manifest, a list of its tensors hundreds.
-            let mut layers = layer_tensors(&manifest.network);
-            if let Some(name) = layers.find(|name| !tensors.contains_key(name.as_str())) {
-                return Err(ModelError::TensorMissing { name }.into());
+            let members = manifest.members;
+            for member in 0..members {
+                let names = layer_tensors(&manifest.network);
+                let mut names = names.map(|name| member_tensor_name(members, member, &name));
+                if let Some(name) = names.find(|name| !tensors.contains_key(name.as_str())) {
+                    return Err(ModelError::TensorMissing { name }.into());
+                }
             }
             let shapes = manifest.network.tensor_shapes();
-            let known: std::collections::HashSet<&str> =
-                shapes.iter().map(|(name, _)| name.as_str()).collect();
-            if let Some(name) = tensors.keys().find(|name| !known.contains(name.as_str())) {
+            let known: HashSet<&str> = shapes.iter().map(|(name, _)| name.as_str()).collect();
+            let extra =
+                |name: &&String| own_name(members, name).is_none_or(|own| !known.contains(own));
+            if let Some(name) = tensors.keys().find(extra) {
                 return Err(ClassifierError::ExtraTensor { name: name.clone() });
             }
-            Ok(manifest.network.from_tensors(|name| tensors.remove(name), device)?)
+            let network = |member| {
+                let mut tensor =
+                    |name: &str| tensors.remove(&member_tensor_name(members, member, name));
+                Ok(manifest.network.from_tensors(&mut tensor, device)?)
+            };
+            (0..members).map(network).collect::<Result<Vec<Mlp<B>>, ClassifierError>>()
         };
-        let model = parts().map_err(|source| ClassifierError::Parts {
+        let members = parts().map_err(|source| ClassifierError::Parts {
             name: name.to_owned(),
             source: Box::new(source),
         })?;
-        Ok(Self::from_parts(manifest, model, device))
+        Ok(Self::from_parts(manifest, members, device))
     }
 
     /// The contents of its file: the same for the same classifier, every time.
     pub fn to_bytes(&self) -> Vec<u8> {
         let manifest = serde_json::to_string(self.manifest()).expect("plain data with text keys");
-        encode(FORMAT, &manifest, &self.model().tensors().into_iter().collect())
+        encode(FORMAT, &manifest, &self.tensors())
     }
 
     /// Writes its file: all of it, or nothing (see [`write_atomically`]).
@@ -98,6 +108,16 @@ fn not_usable(name: &str, error: StoreError) -> ClassifierError {
         StoreError::Manifest(source) => ClassifierError::Manifest { name, source },
         error => ClassifierError::not_kiln(&name, error),
     }
+}
+
+/// The name that a tensor of a file has in its network; `None` if there is no such network.
+fn own_name(members: usize, name: &str) -> Option<&str> {
+    if members == 1 {
+        return Some(name);
+    }
+    let (member, own) = name.strip_prefix("members.")?.split_once('.')?;
+    let member: usize = member.parse().ok()?;
+    (member < members && member_tensor_name(members, member, own) == name).then_some(own)
 }
 
 /// The names of tensors that every network of these layers has, one by one.

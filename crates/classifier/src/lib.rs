@@ -37,7 +37,7 @@
 //! # let network = manifest.network.from_tensors::<Flex>(weights, &device)?;
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("penguins.safetensors");
-//! # Classifier::new(manifest, &network, &device)?.save(&path)?;
+//! # Classifier::new(manifest, &[network], &device)?.save(&path)?;
 //! let classifier: Classifier<Flex> = Classifier::load(&path, &device)?;
 //! let table = RecordBatch::try_from_iter([
 //!     ("island", Arc::new(StringArray::from(vec![Some("Dream"), None])) as _),

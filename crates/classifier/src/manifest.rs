@@ -7,8 +7,13 @@ use crate::ClassifierError;
 /// The format of the files that this version writes, and the newest that it reads.
 ///
 /// Format 2 added `training.class_rows` and `training.history`, which are empty in files of format 1. Format 3 added
-/// `clip` to the scale of a number, which is true where a file does not say it.
-pub const FORMAT_VERSION: u32 = 3;
+/// `clip` to the scale of a number, which is true where a file does not say it. Format 4 added `members`, which is 1
+/// where a file does not say it, `training.bag_folds`, and
+/// `bins` to a number, of which there are none then.
+pub const FORMAT_VERSION: u32 = 4;
+
+/// Most networks that a classifier may have.
+const MAX_MEMBERS: usize = 1000;
 
 /// All of a classifier but the weights of its network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,12 +38,27 @@ pub struct Manifest {
     pub temperature: f64,
     /// The loss that it was trained with.
     pub loss: LossConfig,
-    /// The network.
+    /// The network, or each of them; its seed is that of the first.
     pub network: MlpConfig,
+    /// How many networks of this shape there are, whose probabilities are averaged: 1 to 1000.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub members: usize,
     /// How it was trained.
     pub training: Training,
     /// Metrics of the validation rows; null where there were none.
     pub metrics: serde_json::Value,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_zero(folds: &usize) -> bool {
+    *folds == 0
+}
+
+fn is_one(members: &usize) -> bool {
+    *members == 1
 }
 
 /// How a classifier was trained. Nothing here changes what it predicts, and no time is kept, so that
@@ -50,8 +70,12 @@ pub struct Training {
     pub source: String,
     /// Rows it was trained on; 0 for a network that was trained elsewhere.
     pub rows: usize,
-    /// Rows held out to choose the best epoch.
+    /// Rows that chose the best epoch: held out of all networks, or, with `bag_folds`, those trained on, each
+    /// predicted by the networks that were not trained on it.
     pub valid_rows: usize,
+    /// Folds that the rows were dealt over, of which each network left out one; 0: each was trained on all.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bag_folds: usize,
     /// The seed of everything drawn at random.
     pub seed: u64,
     /// Epochs done.
@@ -140,6 +164,10 @@ impl Manifest {
                 self.temperature,
                 "a finite number above 0",
             ));
+        }
+        if !(1..=MAX_MEMBERS).contains(&self.members) {
+            let expected = format!("1 to {MAX_MEMBERS}");
+            return Err(ClassifierError::mismatch("members", self.members, expected));
         }
         self.task.validate()?;
         self.loss.validate_for(self.task)?;

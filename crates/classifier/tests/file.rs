@@ -2,10 +2,13 @@
 
 mod common;
 
+use std::{collections::BTreeMap, error::Error};
+
+use burn::tensor::TensorData;
 use burn_flex::Flex;
 use burn_ndarray::NdArray;
 use common::{classifier, manifest, rows};
-use kiln_classifier::{Classifier, ClassifierError};
+use kiln_classifier::{Classifier, ClassifierError, Manifest};
 use serde_json::{Value, json};
 
 fn read(bytes: &[u8]) -> Result<Classifier<Flex>, ClassifierError> {
@@ -82,7 +85,7 @@ fn constants_survive_to_the_last_bit() {
     manifest.metrics = numbers.collect::<Vec<f64>>().into();
     manifest.threshold = 0.1 + 0.2;
     let network = manifest.network.init::<Flex>(&Default::default()).unwrap();
-    let classifier = Classifier::new(manifest.clone(), &network, &Default::default()).unwrap();
+    let classifier = Classifier::new(manifest.clone(), &[network], &Default::default()).unwrap();
     assert_eq!(*read(&classifier.to_bytes()).unwrap().manifest(), manifest);
 }
 
@@ -176,17 +179,17 @@ fn headers_that_lie_are_errors() {
 #[test]
 fn a_newer_format_is_named_whatever_else_it_holds() {
     let file = edited(|_, manifest| {
-        manifest["format_version"] = json!(4);
+        manifest["format_version"] = json!(5);
         manifest["news"] = json!(true);
     });
     assert_eq!(
         message(&file),
-        "m.safetensors was written by a newer Kiln (format 4), this one reads up to 3"
+        "m.safetensors was written by a newer Kiln (format 5), this one reads up to 4"
     );
     let file = edited(|_, manifest| manifest["format_version"] = json!(0));
     assert_eq!(
         message(&file),
-        "m.safetensors: its parts do not make a classifier: format_version is 0, expected 1 to 3"
+        "m.safetensors: its parts do not make a classifier: format_version is 0, expected 1 to 4"
     );
 }
 
@@ -277,5 +280,59 @@ fn loading_takes_a_small_multiple_of_the_file() {
     for (name, file) in files {
         let memory = allocation_counter::measure(|| drop(read(&file))).bytes_max;
         assert!(memory < 100 * file.len() as u64 + (1 << 16), "{name}: {memory} bytes");
+    }
+}
+
+/// Two networks, of which the second has other weights.
+fn two() -> Classifier<Flex> {
+    let one = classifier::<Flex>();
+    let manifest = Manifest { members: 2, ..one.manifest().clone() };
+    let device = Default::default();
+    let other = manifest.network.clone().with_seed(77).init(&device).unwrap();
+    Classifier::new(manifest, &[one.members()[0].clone(), other], &device).unwrap()
+}
+
+#[test]
+fn several_networks_come_back_from_one_file() {
+    let written = two();
+    let names: Vec<String> = written.tensors().into_keys().collect();
+    assert!(names.contains(&"members.0.output.bias".to_owned()), "{names:?}");
+    assert!(names.contains(&"members.1.output.bias".to_owned()), "{names:?}");
+    let bytes = written.to_bytes();
+    let read = Classifier::<Flex>::from_bytes(&bytes, "m", &Default::default()).unwrap();
+    assert_eq!(read.manifest(), written.manifest());
+    assert!(read.to_bytes() == bytes);
+    let features = vec![0.25; written.manifest().network.d_input];
+    assert_eq!(read.logits(&features), written.logits(&features));
+    let each = [0, 1].map(|member| read.member_logits(member, &features));
+    assert_ne!(each[0], each[1]);
+    assert_eq!(read.logits(&features), kiln_model::pooled_logits(read.manifest().task, &each));
+}
+
+#[test]
+fn networks_that_are_not_those_of_the_manifest_are_named() {
+    let two = two();
+    let device = Default::default();
+    let manifest = two.manifest().clone();
+    let error = Classifier::new(manifest.clone(), &two.members()[..1], &device).unwrap_err();
+    assert_eq!(error.to_string(), "members is 1, expected 2");
+    let of = |edit: fn(&mut Manifest), tensors: BTreeMap<String, TensorData>| {
+        let mut manifest = manifest.clone();
+        edit(&mut manifest);
+        let manifest = serde_json::to_string(&manifest).unwrap();
+        let bytes = kiln_store::encode("kiln", &manifest, &tensors);
+        let error = Classifier::<Flex>::from_bytes(&bytes, "m", &device).unwrap_err();
+        error.source().unwrap().to_string()
+    };
+    assert_eq!(of(|m| m.members = 0, two.tensors()), "members is 0, expected 1 to 1000");
+    assert_eq!(of(|m| m.members = 1001, two.tensors()), "members is 1001, expected 1 to 1000");
+    let missing = of(|m| m.members = 3, two.tensors());
+    assert!(missing.starts_with("there is no tensor `members.2."), "{missing}");
+    let single = of(|m| m.members = 1, two.tensors());
+    assert_eq!(single, "there is no tensor `embeddings.0.weight`");
+    for name in ["members.2.output.bias", "members.00.output.bias", "output.bias", "members.1.x"] {
+        let mut tensors = two.tensors();
+        tensors.insert(name.to_owned(), TensorData::from([0.0_f32]));
+        assert_eq!(of(|_| {}, tensors), format!("tensor `{name}` is no part of the network"));
     }
 }

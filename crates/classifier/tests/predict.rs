@@ -166,7 +166,7 @@ fn logits_that_overflow_are_a_problem_of_their_row() {
         Some(burn::tensor::TensorData::full(shape, f32::MAX))
     };
     let network = manifest.network.from_tensors::<Flex>(huge, &device).unwrap();
-    let classifier = Classifier::new(manifest, &network, &device).unwrap();
+    let classifier = Classifier::new(manifest, &[network], &device).unwrap();
     let error = classifier.predict(&table()).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -192,7 +192,7 @@ fn threshold_and_temperature_decide_a_binary_task() {
             Some(burn::tensor::TensorData::full(shape, value))
         };
         let network = manifest.network.from_tensors::<Flex>(two, &device).unwrap();
-        let classifier = Classifier::new(manifest, &network, &device).unwrap();
+        let classifier = Classifier::new(manifest, &[network], &device).unwrap();
         let row = &rows()[..1];
         let probabilities = classifier.predict_proba(row).unwrap().values().to_vec();
         (probabilities, classifier.predict(row).unwrap()[0].to_string())
@@ -223,7 +223,7 @@ fn labels_are_those_above_the_threshold() {
         })
     };
     let network = manifest.network.from_tensors::<Flex>(tensor, &device).unwrap();
-    let classifier = Classifier::new(manifest, &network, &device).unwrap();
+    let classifier = Classifier::new(manifest, &[network], &device).unwrap();
     let found = classifier.predict(&rows()[..1]).unwrap();
     assert_eq!(found, [Prediction::Labels(vec!["x".to_owned(), "z".to_owned()])]);
     assert_eq!(found[0].to_string(), "x, z");

@@ -36,7 +36,7 @@ proptest! {
         };
         let device = Default::default();
         let network = manifest.network.from_tensors::<Flex>(tensor, &device).unwrap();
-        let bytes = Classifier::new(manifest.clone(), &network, &device).unwrap().to_bytes();
+        let bytes = Classifier::new(manifest.clone(), &[network], &device).unwrap().to_bytes();
         let read = Classifier::<Flex>::from_bytes(&bytes, "m", &device).unwrap();
         prop_assert_eq!(read.manifest(), &manifest);
         prop_assert!(read.to_bytes() == bytes);

@@ -22,7 +22,6 @@ fn python_reads_weights_metadata_and_checksum() {
     let output = python(&[script.as_ref(), path.as_ref()]).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let expected: String = classifier
-        .model()
         .tensors()
         .into_iter()
         .map(|(name, data)| {

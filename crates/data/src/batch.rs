@@ -174,6 +174,25 @@ impl<B: Backend> Batches<B> {
         })
     }
 
+    /// As [`Batches::shuffled`], but of these rows only, which are indices into the dataset.
+    pub fn shuffled_of<'a>(
+        &'a self,
+        rows: &[u32],
+        seed: u64,
+        epoch: u64,
+    ) -> impl Iterator<Item = Batch<B>> + 'a {
+        let count = rows.len();
+        let order: Vec<i64> = match count > self.batch_size {
+            true => permutation(count, seed, epoch).iter().map(|at| rows[*at].into()).collect(),
+            false => rows.iter().map(|row| (*row).into()).collect(),
+        };
+        let order: Tensor<B, 1, Int> = upload(TensorData::new(order, [count]), &self.device);
+        (0..count).step_by(self.batch_size).map(move |start| {
+            let batch = start..count.min(start + self.batch_size);
+            self.all.select(order.clone().slice([batch]))
+        })
+    }
+
     /// As [`Batches::shuffled`], but of each batch the rows that `share` takes: `None` where it takes none.
     /// With their places in the batch, ascending, and the number of all its rows.
     pub fn shuffled_share(

@@ -70,7 +70,7 @@ pub use keys::shared_rows;
 pub use mnist::mnist;
 pub use number::parse_number;
 pub use preprocess::{
-    BOOLEAN_TEXTS, Binding, Embedded, Embedding, Feature, Numeric, OneHot, PreprocessConfig,
+    BOOLEAN_TEXTS, Binding, Bins, Embedded, Embedding, Feature, Numeric, OneHot, PreprocessConfig,
     Preprocessor, Scale, Scaling, Transform, Transformed, quantile,
 };
 pub use profile::{ColumnProfile, MISSING, Profiler};

@@ -32,7 +32,7 @@
 //! #     _ => [0.0_f32].into(),
 //! # });
 //! # let network = manifest.network.from_tensors::<Flex>(weights, &device)?;
-//! # let classifier = Classifier::new(manifest, &network, &device)?;
+//! # let classifier = Classifier::new(manifest, &[network], &device)?;
 //! let onnx = Onnx::new(&classifier, Inputs::Columns)?;
 //! let names: Vec<&str> = onnx.inputs().iter().map(|input| input.name.as_str()).collect();
 //! assert_eq!(names, ["mass", "island"]);

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use burn::tensor::TensorData;
 use kiln_classifier::Classifier;
 use kiln_kernels::KilnBackend;
-use kiln_model::{Activation, Normalization};
+use kiln_model::{Activation, MlpConfig, Normalization, Task, member_tensor_name};
 use kiln_store::encode_plain;
 use serde_json::json;
 
-/// The weights of a network under the names of the `torch.nn.Sequential` that computes the same logits.
+/// The weights of a network under the names of the `torch.nn.Sequential` that computes the same logits; several
+/// networks are a `torch.nn.ModuleList` of these, and their probabilities are averaged.
 ///
 /// Each hidden layer is `nn.Linear`, the normalization if there is one, and the activation; the output layer is
 /// `nn.Linear`. Dropout, which does nothing in predictions, is left out. Batch normalization is not folded, so
@@ -17,14 +18,15 @@ use serde_json::json;
 ///
 /// Its input is `float`, `[rows, columns]`: what the preprocessing makes of rows of a table. An `nn.Sequential`
 /// has no place for vectors of categories: those are beside it, as `embeddings.I.weight`, and the vectors of a row
-/// stand behind its other features ([`PyTorch::usage`] has the line).
+/// stand behind its other features ([`PyTorch::usage`] has the line). Of several networks each has its own, as
+/// `members.M.embeddings.I.weight`.
 ///
 /// The file's metadata:
 ///
 /// | Entry | |
 /// |---|---|
 /// | `format` | `pt` |
-/// | `torch` | the Sequential, as a Python expression |
+/// | `torch` | the Sequential, or the ModuleList, as a Python expression |
 /// | `features` | the columns of the preprocessed matrix, as a JSON list; those of category indices are the last |
 /// | `kiln` | the [`Manifest`](kiln_classifier::Manifest), as JSON: the constants of the preprocessing, the classes, the temperature |
 #[derive(Debug, Clone)]
@@ -33,6 +35,9 @@ pub struct PyTorch {
     features: Vec<String>,
     /// How many of the last features are category indices.
     embedded: usize,
+    members: usize,
+    /// What makes probabilities of logits.
+    probabilities: &'static str,
     manifest: String,
     tensors: BTreeMap<String, TensorData>,
 }
@@ -42,54 +47,37 @@ impl PyTorch {
     pub fn new<B: KilnBackend>(classifier: &Classifier<B>) -> Self {
         let manifest = classifier.manifest();
         let network = &manifest.network;
-        let mut from: BTreeMap<String, TensorData> =
-            classifier.model().tensors().into_iter().collect();
-        let mut take =
-            |name: String| from.remove(&name).expect("a classifier has all tensors of its network");
-        let mut tensors = BTreeMap::new();
-        for column in 0..network.embeddings.len() {
-            let name = format!("embeddings.{column}.weight");
-            tensors.insert(name.clone(), take(name));
+        let (mut tensors, mut expressions) = (BTreeMap::new(), Vec::new());
+        for (member, model) in classifier.members().iter().enumerate() {
+            let (expression, own) = sequential(network, model.tensors());
+            expressions.push(expression);
+            let members = classifier.members().len();
+            tensors.extend(own.into_iter().map(|(name, data)| {
+                let in_list = members > 1 && !name.starts_with("embeddings.");
+                let name = match in_list {
+                    true => format!("{member}.{name}"),
+                    false => member_tensor_name(members, member, &name),
+                };
+                (name, data)
+            }));
         }
-        let mut modules: Vec<String> = Vec::new();
-        for (layer, [inputs, outputs]) in network.layer_sizes().into_iter().enumerate() {
-            let hidden = layer < network.hidden.len();
-            let name = if hidden { format!("hidden.{layer}") } else { "output".to_owned() };
-            let place = modules.len();
-            modules.push(format!("nn.Linear({inputs}, {outputs})"));
-            tensors.insert(format!("{place}.weight"), transposed(take(format!("{name}.weight"))));
-            tensors.insert(format!("{place}.bias"), take(format!("{name}.bias")));
-            if !hidden {
-                continue;
+        let expression = match expressions.as_slice() {
+            [only] => only.clone(),
+            // Of one shape.
+            [first, ..] => {
+                format!("nn.ModuleList([{first} for _ in range({})])", expressions.len())
             }
-            let place = modules.len();
-            let parts: &[[&str; 2]] = match network.normalization {
-                Normalization::None => &[],
-                Normalization::Batch => {
-                    modules.push(format!("nn.BatchNorm1d({outputs})"));
-                    tensors.insert(format!("{place}.num_batches_tracked"), scalar(0));
-                    &[
-                        ["gamma", "weight"],
-                        ["beta", "bias"],
-                        ["running_mean", "running_mean"],
-                        ["running_var", "running_var"],
-                    ]
-                }
-                Normalization::Layer => {
-                    modules.push(format!("nn.LayerNorm({outputs})"));
-                    &[["gamma", "weight"], ["beta", "bias"]]
-                }
-                other => unreachable!("a normalization that the export was not told of: {other:?}"),
-            };
-            for [ours, theirs] in parts {
-                tensors.insert(format!("{place}.{theirs}"), take(format!("{name}.norm.{ours}")));
-            }
-            modules.push(module(network.activation));
-        }
+            [] => unreachable!("a classifier has a network"),
+        };
         Self {
-            expression: format!("nn.Sequential({})", modules.join(", ")),
+            expression,
             features: manifest.preprocessor.feature_names(),
             embedded: network.embeddings.len(),
+            members: classifier.members().len(),
+            probabilities: match manifest.task {
+                Task::Multiclass { .. } => "softmax(dim=1)",
+                Task::Binary | Task::MultiLabel { .. } => "sigmoid()",
+            },
             manifest: serde_json::to_string(manifest).expect("plain data with text keys"),
             tensors,
         }
@@ -117,17 +105,34 @@ impl PyTorch {
         ];
         if self.embedded == 0 {
             lines.push("model.load_state_dict(state)".to_owned());
+            lines.extend(self.mean("features"));
             return lines;
         }
-        let (dense, embedded) = (self.features.len() - self.embedded, self.embedded);
         lines.push(
             "model.load_state_dict({name: state[name] for name in model.state_dict()})".to_owned(),
         );
-        lines.push(format!(
-            "x = torch.cat([features[:, :{dense}]] + [state[f\"embeddings.{{i}}.weight\"][features[:, {dense} + \
-             i].long()] for i in range({embedded})], dim=1)"
-        ));
+        let (dense, embedded) = (self.features.len() - self.embedded, self.embedded);
+        let inputs = |prefix: &str| {
+            format!(
+                "torch.cat([features[:, :{dense}]] + [state[f\"{prefix}embeddings.{{i}}.weight\"]\
+                 [features[:, {dense} + i].long()] for i in range({embedded})], dim=1)"
+            )
+        };
+        match self.members {
+            1 => lines.push(format!("x = {}", inputs(""))),
+            _ => lines.extend(self.mean(&inputs("members.{m}."))),
+        }
         lines
+    }
+
+    /// Of several networks, the line that makes `probabilities`; `inputs` is what network `m` sees.
+    fn mean(&self, inputs: &str) -> Option<String> {
+        (self.members > 1).then(|| {
+            format!(
+                "probabilities = sum(network({inputs}).{} for m, network in enumerate(model)) / {}",
+                self.probabilities, self.members
+            )
+        })
     }
 
     /// The contents of its file: the same for the same classifier, every time.
@@ -141,6 +146,57 @@ impl PyTorch {
         ];
         encode_plain(&metadata.into(), &self.tensors)
     }
+}
+
+/// A network as a Python expression, and its tensors under the names that they have there.
+fn sequential(
+    network: &MlpConfig,
+    tensors: Vec<(String, TensorData)>,
+) -> (String, BTreeMap<String, TensorData>) {
+    let mut from: BTreeMap<String, TensorData> = tensors.into_iter().collect();
+    let mut take =
+        |name: String| from.remove(&name).expect("a classifier has all tensors of its network");
+    let mut tensors = BTreeMap::new();
+    for column in 0..network.embeddings.len() {
+        let name = format!("embeddings.{column}.weight");
+        tensors.insert(name.clone(), take(name));
+    }
+    let mut modules: Vec<String> = Vec::new();
+    for (layer, [inputs, outputs]) in network.layer_sizes().into_iter().enumerate() {
+        let hidden = layer < network.hidden.len();
+        let name = if hidden { format!("hidden.{layer}") } else { "output".to_owned() };
+        let place = modules.len();
+        modules.push(format!("nn.Linear({inputs}, {outputs})"));
+        tensors.insert(format!("{place}.weight"), transposed(take(format!("{name}.weight"))));
+        tensors.insert(format!("{place}.bias"), take(format!("{name}.bias")));
+        if !hidden {
+            continue;
+        }
+        let place = modules.len();
+        let parts: &[[&str; 2]] = match network.normalization {
+            Normalization::None => &[],
+            Normalization::Batch => {
+                modules.push(format!("nn.BatchNorm1d({outputs})"));
+                tensors.insert(format!("{place}.num_batches_tracked"), scalar(0));
+                &[
+                    ["gamma", "weight"],
+                    ["beta", "bias"],
+                    ["running_mean", "running_mean"],
+                    ["running_var", "running_var"],
+                ]
+            }
+            Normalization::Layer => {
+                modules.push(format!("nn.LayerNorm({outputs})"));
+                &[["gamma", "weight"], ["beta", "bias"]]
+            }
+            other => unreachable!("a normalization that the export was not told of: {other:?}"),
+        };
+        for [ours, theirs] in parts {
+            tensors.insert(format!("{place}.{theirs}"), take(format!("{name}.norm.{ours}")));
+        }
+        modules.push(module(network.activation));
+    }
+    (format!("nn.Sequential({})", modules.join(", ")), tensors)
 }
 
 fn module(activation: Activation) -> String {

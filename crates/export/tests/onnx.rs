@@ -16,7 +16,7 @@ use kiln::{
 use serde_json::json;
 use tract_onnx::prelude::*;
 
-use models::{ACTIVATIONS, NORMALIZATIONS, classifier, drawn_rows, targets};
+use models::{ACTIVATIONS, NORMALIZATIONS, classifier, drawn_rows, of_members, targets};
 use tables::{folder_of, real_tables};
 
 #[path = "../../../tests/export/models.rs"]
@@ -98,6 +98,7 @@ fn trained(table: Table, target: &str) -> Classifier<Flex> {
         valid_fraction: Some(recipe.valid_fraction),
         preprocess: recipe.preprocess,
         network: recipe.network,
+        ensemble: recipe.ensemble,
         class_weights: ClassWeights::None,
         calibration: recipe.calibration,
         threshold: ThresholdRule::Half,
@@ -146,6 +147,18 @@ fn every_activation_and_normalization_and_kind_of_column_is_the_same() {
 }
 
 #[test]
+fn several_networks_are_one_graph() {
+    for (target, embedded) in targets().into_iter().zip([false, true, true]) {
+        for normalization in NORMALIZATIONS {
+            let classifier = of_members(3, ACTIVATIONS[7], normalization, target.clone(), embedded);
+            let onnx = Onnx::new(&classifier, Inputs::Columns).unwrap();
+            let name = format!("{normalization:?}, {:?}", classifier.manifest().task);
+            assert_same(&name, &onnx, &classifier, &drawn_rows());
+        }
+    }
+}
+
+#[test]
 fn a_column_named_like_an_output_has_an_input_of_another_name() {
     let [_, _, labels] = targets();
     let classifier = classifier(ACTIVATIONS[1], NORMALIZATIONS[0], labels, false);
@@ -155,7 +168,7 @@ fn a_column_named_like_an_output_has_an_input_of_another_name() {
         manifest["schema"]["columns"][i]["name"] = json!(name);
     }
     let manifest = serde_json::from_value(manifest).unwrap();
-    let classifier = Classifier::new(manifest, classifier.model(), &Default::default()).unwrap();
+    let classifier = Classifier::new(manifest, classifier.members(), &Default::default()).unwrap();
     let onnx = Onnx::new(&classifier, Inputs::Columns).unwrap();
     let inputs = onnx.inputs().iter().map(|i| (i.name.as_str(), i.columns[0].as_str()));
     assert_eq!(

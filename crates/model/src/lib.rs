@@ -25,6 +25,7 @@
 mod activation;
 mod dropout;
 mod embedding;
+mod ensemble;
 mod error;
 mod initializer;
 mod loss;
@@ -38,6 +39,7 @@ mod weights;
 pub use activation::Activation;
 pub use dropout::dropout_factors;
 pub use embedding::EmbeddingConfig;
+pub use ensemble::{member_tensor_name, pooled_logits};
 pub use error::ModelError;
 pub use initializer::Initializer;
 pub use loss::{

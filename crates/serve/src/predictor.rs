@@ -189,7 +189,7 @@ mod tests {
         };
         let device = Default::default();
         let network = manifest.network.from_tensors::<Flex>(weights, &device).unwrap();
-        let classifier = Classifier::new(manifest, &network, &device).unwrap();
+        let classifier = Classifier::new(manifest, &[network], &device).unwrap();
         Arc::new(Served::new(Model::new("identity", classifier), &Limits::default(), false))
     }
 

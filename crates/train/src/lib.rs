@@ -43,6 +43,7 @@
 mod checkpoint;
 mod clip;
 mod config;
+mod ensemble;
 mod error;
 mod evaluation;
 mod fit;
@@ -60,12 +61,13 @@ mod stopping;
 pub use checkpoint::{Checkpoints, Every};
 pub use clip::GradientClipping;
 pub use config::{BatchSize, EarlyStopping, Monitor, TrainConfig};
+pub use ensemble::{Members, predict_together};
 pub use error::TrainError;
 pub use evaluation::{
     CALIBRATION_BINS, Comparison, Evaluation, Importance, Interval, Intervals, Metric, Scores,
     ThresholdRule, class_rows, compare, fit_temperature, logit_loss, permutation_importance,
 };
-pub use fit::{Hooks, TrainData, Trained, fit, fit_with};
+pub use fit::{Hooks, TrainData, Trained, TrainedMembers, fit, fit_members, fit_with};
 pub use metrics::{
     ConfusionMatrix, ReliabilityBin, brier, brier_binary, expected_calibration_error, log_loss,
     macro_ovr, pr_auc, pr_curve, reliability, roc_auc, roc_curve, top_k_accuracy,

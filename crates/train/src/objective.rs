@@ -1,5 +1,5 @@
 use burn::tensor::{Tensor, backend::Backend};
-use kiln_data::{BatchTargets, Dataset, Targets};
+use kiln_data::{BatchTargets, Targets};
 use kiln_model::{
     BinaryCrossEntropy, CategoricalCrossEntropy, LossConfig, SparseCategoricalCrossEntropy, Task,
 };
@@ -57,9 +57,9 @@ impl<B: Backend> Objective<B> {
     }
 }
 
-/// The targets of a dataset, for the kernels.
-pub(crate) fn kernel_targets(dataset: &Dataset) -> kiln_kernels::Targets<'_> {
-    match dataset.targets() {
+/// Targets, for the kernels.
+pub(crate) fn kernel_targets(targets: &Targets) -> kiln_kernels::Targets<'_> {
+    match targets {
         Targets::Classes { indices, .. } => kiln_kernels::Targets::Classes(indices),
         Targets::Dense { values, .. } => kiln_kernels::Targets::Dense(values),
     }

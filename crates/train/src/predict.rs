@@ -1,5 +1,5 @@
 use burn::tensor::{Tensor, backend::Backend};
-use kiln_data::{Batches, Dataset};
+use kiln_data::{Batches, Dataset, Targets};
 use kiln_kernels::{KilnBackend, Loss, Network};
 use kiln_model::{LossConfig, Mlp, Task};
 
@@ -95,8 +95,12 @@ impl<B: Backend> Rows<B> {
 }
 
 fn predict_on_host(network: &Network, task: Task, loss: &Loss, dataset: &Dataset) -> Predictions {
-    let logits = network.logits(dataset.features());
-    let losses = loss.of_rows(&logits, kernel_targets(dataset));
+    decided(task, loss, dataset.targets(), network.logits(dataset.features()))
+}
+
+/// What follows from the logits of all rows, which have these targets.
+pub(crate) fn decided(task: Task, loss: &Loss, targets: &Targets, logits: Vec<f32>) -> Predictions {
+    let losses = loss.of_rows(&logits, kernel_targets(targets));
     let decisions = match task {
         Task::Multiclass { num_classes } => logits.chunks_exact(num_classes).map(argmax).collect(),
         // As `Task::decide`.

@@ -25,6 +25,14 @@ pub(crate) fn restart_seed(seed: u64, restart: usize) -> u64 {
     }
 }
 
+/// The seed of a network of an ensemble, counted from 0: the first has that of a single one.
+pub(crate) fn member_seed(seed: u64, member: usize) -> u64 {
+    match member {
+        0 => seed,
+        member => stream(seed, *b"member\0\0", member).next_u64(),
+    }
+}
+
 /// Each purpose has a ChaCha stream of its own, and each index 2³² words of it.
 fn stream(seed: u64, purpose: [u8; 8], index: usize) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

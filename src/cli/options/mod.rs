@@ -85,6 +85,9 @@ pub(crate) struct Options {
     /// How numbers are scaled: robust (median, quartiles) or standard (mean, deviation)
     #[arg(long, value_name = "NAME", help_heading = "Features", value_parser = by_name::<Scaling>)]
     pub(crate) scaling: Option<Scaling>,
+    /// Bins of each number, about so many, each of which becomes a feature; 0 for none [default: 0]
+    #[arg(long, value_name = "COUNT", help_heading = "Features")]
+    pub(crate) numeric_bins: Option<usize>,
     /// Most categories of a column that become a feature each; more are embedded [default: 12]
     #[arg(long, value_name = "COUNT", help_heading = "Features")]
     pub(crate) one_hot_up_to: Option<usize>,
@@ -103,6 +106,19 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FRACTION", help_heading = "Network")]
     pub(crate) dropout: Option<f64>,
 
+    /// How many networks are trained, whose probabilities are averaged [default: 1]
+    #[arg(long, value_name = "COUNT", help_heading = "Ensemble")]
+    pub(crate) members: Option<usize>,
+    /// Folds that the rows are dealt over; each network leaves one out, which it is measured on. In place
+    /// of rows held out of all networks; 0 for none [default: 0]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        help_heading = "Ensemble",
+        conflicts_with_all = ["valid", "valid_fraction", "stream"]
+    )]
+    pub(crate) bag_folds: Option<usize>,
+
     /// Most passes through the training rows
     #[arg(long, value_name = "COUNT", help_heading = "Training")]
     pub(crate) epochs: Option<usize>,
@@ -118,7 +134,7 @@ pub(crate) struct Options {
     /// Pull of the weights towards 0
     #[arg(long, value_name = "DECAY", help_heading = "Training")]
     pub(crate) weight_decay: Option<f64>,
-    /// How the learning rate changes: constant, cosine, one_cycle or plateau
+    /// How the learning rate changes: constant, cosine, one_cycle, log_cosine or plateau
     #[arg(long, value_name = "NAME", help_heading = "Training")]
     pub(crate) schedule: Option<String>,
     /// Iterations over which the learning rate rises

@@ -38,13 +38,35 @@ impl Options {
             .collect::<anyhow::Result<_>>()?;
         let columns = |names: &Option<Vec<String>>| names.clone().unwrap_or_default();
 
-        let Recipe { valid_fraction, mut preprocess, mut network, calibration, mut train } = recipe;
+        let Recipe {
+            valid_fraction,
+            mut preprocess,
+            mut network,
+            mut ensemble,
+            calibration,
+            mut train,
+        } = recipe;
+        let others =
+            self.valid.is_some() || self.valid_fraction.is_some() || self.stream == Some(true);
+        if others {
+            // What is said of validation rows goes before what the recipe says.
+            ensemble.bag_folds = 0;
+        }
+        set(&mut ensemble.bag_folds, self.bag_folds);
+        set(&mut ensemble.members, self.members);
+        if others && ensemble.bag_folds > 0 {
+            let usage = "`bag_folds` holds rows out of each network, which goes neither with \
+                         validation rows of their own (`valid`, `valid_fraction`) nor with `stream`";
+            return Err(UsageError(usage.to_owned()).into());
+        }
         let valid_fraction = match (self.valid_fraction, &self.valid) {
             (_, Some(_)) => None,
+            (None, None) if ensemble.bag_folds > 0 => None,
             (Some(0.0), None) => None,
             (fraction, None) => Some(fraction.unwrap_or(valid_fraction)),
         };
         set(&mut preprocess.scaling, self.scaling);
+        set(&mut preprocess.numeric_bins, self.numeric_bins);
         set(&mut preprocess.one_hot_up_to, self.one_hot_up_to);
         set(&mut network.hidden, self.hidden.clone().map(|hidden| hidden.0));
         if let Some(name) = &self.activation {
@@ -71,7 +93,7 @@ impl Options {
             Some(norm) => train.clipping = Some(GradientClipping::Norm(norm)),
             None => {}
         }
-        let validates = valid_fraction.is_some() || self.valid.is_some();
+        let validates = valid_fraction.is_some() || self.valid.is_some() || ensemble.bag_folds > 0;
         let mut stopping = train.early_stopping.unwrap_or_default();
         set(&mut stopping.patience, self.patience);
         set(&mut stopping.monitor, self.monitor);
@@ -98,6 +120,7 @@ impl Options {
             streamed: self.stream == Some(true),
             preprocess,
             network,
+            ensemble,
             class_weights: match &self.class_weights {
                 None => ClassWeights::None,
                 Some(weights) => weights.class_weights(),
@@ -110,7 +133,7 @@ impl Options {
 
     /// The same run said in full, for `--print-config`.
     pub(crate) fn from_settings(settings: &Settings, typed: &Self) -> Self {
-        let Settings { columns, preprocess, network, train, .. } = settings;
+        let Settings { columns, preprocess, network, ensemble, train, .. } = settings;
         let stopping = train.early_stopping;
         Self {
             target: Some(columns.target.clone()),
@@ -124,17 +147,21 @@ impl Options {
             valid: typed.valid.clone(),
             valid_fraction: match &typed.valid {
                 Some(_) => None,
+                None if ensemble.bag_folds > 0 => None,
                 None => Some(settings.valid_fraction.unwrap_or(0.0)),
             },
             stream: settings.streamed.then_some(true),
             delimiter: typed.delimiter,
             header: typed.header,
             scaling: Some(preprocess.scaling),
+            numeric_bins: Some(preprocess.numeric_bins),
             one_hot_up_to: Some(preprocess.one_hot_up_to),
             hidden: Some(Hidden(network.hidden.clone())),
             activation: Some(network.activation.name().to_owned()),
             normalization: Some(network.normalization),
             dropout: Some(network.dropout),
+            members: Some(ensemble.members),
+            bag_folds: Some(ensemble.bag_folds),
             epochs: Some(train.num_epochs),
             batch_size: Some(RowsOrAll::of(train.batch_size)),
             optimizer: Some(train.optimizer.name().to_owned()),

@@ -58,7 +58,7 @@ pub fn classifier<B: KilnBackend>() -> Classifier<B> {
     let manifest = manifest();
     let device = Default::default();
     let network = manifest.network.init::<B>(&device).unwrap();
-    Classifier::new(manifest, &network, &device).unwrap()
+    Classifier::new(manifest, &[network], &device).unwrap()
 }
 
 pub fn rows() -> Vec<Map<String, Value>> {

@@ -20,6 +20,7 @@ pub enum Scaling {
 /// | Name | Default | Purpose | Range |
 /// |---|---|---|---|
 /// | `scaling` | `Robust` | scaling of numeric features | |
+/// | `numeric_bins` | 0 | columns, about so many, that tell how far a number is through its bins; see [`Bins`](super::Bins) | 0 to 256 |
 /// | `one_hot_up_to` | 12 | categories up to which a feature gets a column for each; with more it is embedded | 0 to 1,000 |
 /// | `max_categories` | 10,000 | categories, the most frequent ones, that an embedding tells apart | 1 to 1,000,000 |
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,8 @@ pub enum Scaling {
 pub struct PreprocessConfig {
     /// Scaling of numeric features.
     pub scaling: Scaling,
+    /// Bins of numeric features; 0 for none.
+    pub numeric_bins: usize,
     /// Categories up to which a feature gets a column for each.
     pub one_hot_up_to: usize,
     /// Categories that an embedding tells apart.
@@ -35,7 +38,12 @@ pub struct PreprocessConfig {
 
 impl Default for PreprocessConfig {
     fn default() -> Self {
-        Self { scaling: Scaling::default(), one_hot_up_to: 12, max_categories: 10_000 }
+        Self {
+            scaling: Scaling::default(),
+            numeric_bins: 0,
+            one_hot_up_to: 12,
+            max_categories: 10_000,
+        }
     }
 }
 
@@ -47,6 +55,7 @@ impl PreprocessConfig {
     /// [`DataError::PreprocessRange`].
     pub fn validate(&self) -> Result<(), DataError> {
         let ranges = [
+            ("numeric_bins", self.numeric_bins, 0, 256),
             ("one_hot_up_to", self.one_hot_up_to, 0, 1000),
             ("max_categories", self.max_categories, 1, MAX_CATEGORIES),
         ];

@@ -108,7 +108,7 @@ impl TrainingCells<'_> {
             }
             Ok(())
         })?;
-        Ok(Numeric::fit(values, any_missing, config.scaling).map(Transform::Numeric))
+        Ok(Numeric::fit(values, any_missing, config).map(Transform::Numeric))
     }
 
     fn fit_boolean(&self, reader: &BooleanReader) -> Result<Option<Transform>, DataError> {

@@ -1,5 +1,6 @@
 //! From the rows of a table to the matrix a network takes.
 
+mod bins;
 mod boolean;
 mod categorical;
 mod config;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::DataError;
 use crate::table::Cell;
 
+pub use bins::Bins;
 pub use boolean::BOOLEAN_TEXTS;
 pub(crate) use boolean::{boolean_pair, cell_boolean};
 pub(crate) use categorical::{Categorical, fit as fit_categories};

@@ -2,21 +2,24 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Scaling, shown};
+use super::{Bins, PreprocessConfig, Scaling, shown};
 use crate::number::parse_number;
 use crate::table::Cell;
 
-/// A number: one column, scaled and smoothly clipped unless the scale says otherwise, and perhaps one
-/// that tells whether it was missing.
+/// A number: one column, scaled and smoothly clipped unless the scale says otherwise, perhaps one for each
+/// of its bins, and perhaps one that tells whether it was missing.
 ///
 /// A missing value becomes the median of the training rows.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Numeric {
     /// The median of the training rows.
     pub median: f64,
     /// How values are scaled; `None`, and no column, where all those of the training rows are equal.
     pub scale: Option<Scale>,
+    /// The columns that tell how far it is through each of its bins: only where there is a scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bins: Option<Bins>,
     /// Whether a 0/1 column tells that the value is missing: where training rows lacked one.
     pub missing_column: bool,
 }
@@ -45,7 +48,12 @@ fn clipped() -> bool {
 
 impl Numeric {
     /// `None` where the values tell nothing: there are none, or all are equal and none is missing.
-    pub(super) fn fit(mut values: Vec<f64>, any_missing: bool, scaling: Scaling) -> Option<Self> {
+    pub(super) fn fit(
+        mut values: Vec<f64>,
+        any_missing: bool,
+        config: &PreprocessConfig,
+    ) -> Option<Self> {
+        let scaling = config.scaling;
         // Before the values are sorted, so that the sum is taken in the order of the file.
         let standard = matches!(scaling, Scaling::Standard).then(|| Scale::standard(&values));
         values.sort_unstable_by(f64::total_cmp);
@@ -54,23 +62,34 @@ impl Numeric {
         (varies || any_missing).then(|| Self {
             median: quantile(&values, 0.5),
             scale: varies.then(|| standard.unwrap_or_else(|| Scale::robust(&values))),
+            bins: match config.numeric_bins {
+                0 => None,
+                bins => {
+                    Bins::fit(&values.iter().map(|value| (*value, 1)).collect::<Vec<_>>(), bins)
+                }
+            },
             missing_column: any_missing,
         })
     }
 
     pub(super) fn width(&self) -> usize {
-        usize::from(self.scale.is_some()) + usize::from(self.missing_column)
+        let bins = self.bins.as_ref().map_or(0, Bins::width);
+        usize::from(self.scale.is_some()) + bins + usize::from(self.missing_column)
     }
 
     pub(super) fn names(&self, feature: &str) -> Vec<String> {
         let value = self.scale.map(|_| feature.to_owned());
         let missing = self.missing_column.then(|| format!("{feature} is missing"));
-        value.into_iter().chain(missing).collect()
+        let bins = self.bins.iter().flat_map(|bins| bins.names(feature));
+        value.into_iter().chain(bins).chain(missing).collect()
     }
 
     pub(super) fn write(&self, value: Option<f64>, out: &mut [f32]) {
         if let (Some(scale), Some(first)) = (&self.scale, out.first_mut()) {
             *first = scale.apply(value.unwrap_or(self.median));
+        }
+        if let Some(bins) = &self.bins {
+            bins.write(value.unwrap_or(self.median), &mut out[1..][..bins.width()]);
         }
         if let (true, Some(last)) = (self.missing_column, out.last_mut()) {
             *last = f32::from(u8::from(value.is_none()));
@@ -88,8 +107,9 @@ impl Numeric {
             Some(Scale { spread, .. }) if !(spread.is_finite() && *spread > 0.0) => {
                 Some(format!("spread is {spread}, expected a finite number above 0"))
             }
+            None if self.bins.is_some() => Some("bins without a scale".to_owned()),
             None if !self.missing_column => Some("it gives no column, expected 1 or 2".to_owned()),
-            _ => None,
+            _ => self.bins.as_ref().and_then(Bins::problem),
         }
     }
 }

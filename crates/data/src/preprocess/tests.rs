@@ -539,7 +539,7 @@ fn json_holds_all_of_it() {
 fn a_scale_without_clipping_only_moves_and_stretches() {
     let scale = r#"{"center": 1.0, "spread": 0.5, "clip": false}"#;
     let scale: Scale = serde_json::from_str(scale).expect("deserializes");
-    let numeric = Numeric { median: 1.0, scale: Some(scale), missing_column: false };
+    let numeric = Numeric { median: 1.0, scale: Some(scale), bins: None, missing_column: false };
     let written = |value| {
         let mut out = [0.0_f32];
         numeric.write(value, &mut out);
@@ -557,7 +557,7 @@ fn a_scale_without_clipping_only_moves_and_stretches() {
 fn what_a_file_may_get_wrong_is_refused() {
     let numeric = |median, center, spread| {
         let scale = Some(Scale { center, spread, clip: true });
-        Transform::Numeric(Numeric { median, scale, missing_column: false })
+        Transform::Numeric(Numeric { median, scale, bins: None, missing_column: false })
     };
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let error = |transforms: Vec<Transform>| {
@@ -590,7 +590,12 @@ fn what_a_file_may_get_wrong_is_refused() {
             "preprocessing of column \"x\": spread is 0, expected a finite number above 0",
         ),
         (
-            vec![Transform::Numeric(Numeric { median: 0.0, scale: None, missing_column: false })],
+            vec![Transform::Numeric(Numeric {
+                median: 0.0,
+                scale: None,
+                bins: None,
+                missing_column: false,
+            })],
             "preprocessing of column \"x\": it gives no column, expected 1 or 2",
         ),
         (

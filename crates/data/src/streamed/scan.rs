@@ -343,7 +343,7 @@ fn transform(
                 return Err(DataError::Row { table: table.to_owned(), problem });
             }
             let any_missing = numbers.count() < of.profile.rows;
-            numbers.fit(any_missing, config.scaling).map(Transform::Numeric)
+            numbers.fit(any_missing, config).map(Transform::Numeric)
         }
         ColumnKind::Boolean => Some(Transform::Boolean),
         // Too few values have been told apart to say so of all.

@@ -53,17 +53,23 @@ impl QuantileSketch {
         }
     }
 
-    /// The numbers at these fractions of the ranks, each in [0, 1]; none of no numbers. Between neighbours
-    /// it interpolates as [`quantile`](crate::quantile) does.
-    pub(super) fn quantiles<const N: usize>(&self, fractions: [f64; N]) -> Option<[f64; N]> {
+    /// The numbers that are kept, ascending, and how many each stands for.
+    pub(super) fn sorted(&self) -> Vec<(f64, u64)> {
         let mut weighted: Vec<(f64, u64)> = Vec::new();
         for (level, Level { numbers, .. }) in self.levels.iter().enumerate() {
             weighted.extend(numbers.iter().map(|number| (*number, 1 << level)));
         }
+        weighted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        weighted
+    }
+
+    /// The numbers at these fractions of the ranks, each in [0, 1]; none of no numbers. Between neighbours
+    /// it interpolates as [`quantile`](crate::quantile) does.
+    pub(super) fn quantiles<const N: usize>(&self, fractions: [f64; N]) -> Option<[f64; N]> {
+        let weighted = self.sorted();
         if weighted.is_empty() {
             return None;
         }
-        weighted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         let mut end = 0;
         let ends: Vec<u64> = weighted
             .iter()

@@ -1,5 +1,5 @@
 use super::sketch::QuantileSketch;
-use crate::preprocess::{Numeric, Scale, Scaling};
+use crate::preprocess::{Bins, Numeric, PreprocessConfig, Scale, Scaling};
 
 /// What scaling needs to know of a column of numbers that are not all kept.
 ///
@@ -34,11 +34,11 @@ impl NumberStatistics {
     }
 
     /// What becomes of the column; `None` where the numbers tell nothing, as in memory.
-    pub(super) fn fit(&self, any_missing: bool, scaling: Scaling) -> Option<Numeric> {
+    pub(super) fn fit(&self, any_missing: bool, config: &PreprocessConfig) -> Option<Numeric> {
         let (min, max) = self.range?;
         let [q25, median, q75] = self.quantiles.quantiles([0.25, 0.5, 0.75])?;
         let varies = min != max;
-        let scale = || match scaling {
+        let scale = || match config.scaling {
             Scaling::Standard => {
                 let spread = (self.squares / self.count as f64).sqrt();
                 // The squares of huge numbers are infinite, those of tiny ones 0.
@@ -50,6 +50,10 @@ impl NumberStatistics {
         (varies || any_missing).then(|| Numeric {
             median,
             scale: varies.then(scale),
+            bins: match config.numeric_bins {
+                0 => None,
+                bins => Bins::fit(&self.quantiles.sorted(), bins),
+            },
             missing_column: any_missing,
         })
     }
@@ -65,10 +69,14 @@ mod tests {
         statistics
     }
 
+    fn by(scaling: Scaling) -> PreprocessConfig {
+        PreprocessConfig { scaling, ..PreprocessConfig::default() }
+    }
+
     #[test]
     fn mean_and_variance_survive_a_large_offset() {
         let numbers: Vec<f64> = (0..10_001).map(|i| 1e9 + f64::from(i) - 5000.0).collect();
-        let numeric = statistics(&numbers).fit(false, Scaling::Standard).unwrap();
+        let numeric = statistics(&numbers).fit(false, &by(Scaling::Standard)).unwrap();
         let scale = numeric.scale.unwrap();
         assert_eq!(scale.center, 1e9);
         // Of successive whole numbers: (n² − 1) / 12.
@@ -80,7 +88,7 @@ mod tests {
     fn huge_and_tiny_numbers_have_a_spread() {
         for numbers in [[f64::MAX, f64::MIN, 0.0], [1e-300, 2e-300, 3e-300]] {
             for scaling in [Scaling::Standard, Scaling::Robust] {
-                let scale = statistics(&numbers).fit(false, scaling).unwrap().scale.unwrap();
+                let scale = statistics(&numbers).fit(false, &by(scaling)).unwrap().scale.unwrap();
                 assert!(scale.spread > 0.0 && scale.spread.is_finite(), "{scale:?}");
                 assert!(scale.center.is_finite(), "{scale:?}");
             }
@@ -89,9 +97,9 @@ mod tests {
 
     #[test]
     fn one_number_tells_nothing_unless_some_are_missing() {
-        assert_eq!(statistics(&[2.0, 2.0]).fit(false, Scaling::Robust), None);
-        assert_eq!(statistics(&[]).fit(true, Scaling::Robust), None);
-        let numeric = statistics(&[2.0, 2.0]).fit(true, Scaling::Robust).unwrap();
+        assert_eq!(statistics(&[2.0, 2.0]).fit(false, &by(Scaling::Robust)), None);
+        assert_eq!(statistics(&[]).fit(true, &by(Scaling::Robust)), None);
+        let numeric = statistics(&[2.0, 2.0]).fit(true, &by(Scaling::Robust)).unwrap();
         assert_eq!((numeric.median, numeric.scale, numeric.missing_column), (2.0, None, true));
     }
 }

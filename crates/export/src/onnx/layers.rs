@@ -1,25 +1,74 @@
 //! From features to logits.
 
-use kiln_model::{Activation, Normalization};
+use kiln_model::{Activation, Normalization, Task};
 
 use super::graph::{Attribute, Builder, Value};
-use crate::network::{LayerNorm, Network};
+use crate::network::{Layer, LayerNorm, Networks};
 
-/// `[rows, inputs of the first layer]` → `[rows, d_output]`.
-pub(super) fn logits(graph: &mut Builder, network: &Network, features: Value) -> Value {
-    let (output, hidden) = network.layers.split_last().expect("there is always an output layer");
-    let mut x = features;
+/// `[rows, inputs of the first layer]` → `[rows, d_output]`: of several networks, as `pooled_logits`.
+pub(super) fn logits(
+    graph: &mut Builder,
+    networks: &Networks,
+    task: Task,
+    features: &str,
+) -> Value {
+    let activation = networks.activation;
+    let of_member = |graph: &mut Builder, layers| member(graph, layers, activation, features);
+    if let [layers] = networks.members.as_slice() {
+        return of_member(graph, layers);
+    }
+    let logits: Vec<Value> =
+        networks.members.iter().map(|layers| of_member(graph, layers)).collect();
+    match task {
+        Task::Multiclass { .. } => {
+            let of = |graph: &mut Builder, z: &Value| graph.node("Softmax", &[z]);
+            ln_mean(graph, &logits, of)
+        }
+        Task::Binary | Task::MultiLabel { .. } => {
+            let ln_p = ln_mean(graph, &logits, |graph, z| graph.node("Sigmoid", &[z]));
+            let ln_q = ln_mean(graph, &logits, |graph, z| {
+                let negated = graph.node("Neg", &[z]);
+                graph.node("Sigmoid", &[&negated])
+            });
+            graph.node("Sub", &[&ln_p, &ln_q])
+        }
+    }
+}
+
+/// The logarithm of the mean of what becomes of each; of less than 1e-37 that of 1e-37, so that it is finite.
+fn ln_mean(
+    graph: &mut Builder,
+    logits: &[Value],
+    of: impl Fn(&mut Builder, &Value) -> Value,
+) -> Value {
+    let (first, others) = logits.split_first().expect("there are members");
+    let mut sum = of(graph, first);
+    for other in others {
+        let other = of(graph, other);
+        sum = graph.node("Add", &[&sum, &other]);
+    }
+    let share = graph.scalar(1.0 / logits.len() as f64);
+    let mean = graph.node("Mul", &[&sum, &share]);
+    let (least, most) = (graph.scalar(1e-37), graph.scalar(1.0));
+    let mean = graph.node("Clip", &[&mean, &least, &most]);
+    graph.node("Log", &[&mean])
+}
+
+/// The logits of one network.
+fn member(graph: &mut Builder, layers: &[Layer], activation: Activation, features: &str) -> Value {
+    let (output, hidden) = layers.split_last().expect("there is always an output layer");
+    let mut x = features.to_owned();
     for layer in hidden {
         x = linear(graph, &x, layer);
         if let Some(norm) = &layer.norm {
             x = layer_norm(graph, &x, norm);
         }
-        x = activate(graph, &x, network.activation);
+        x = activate(graph, &x, activation);
     }
     linear(graph, &x, output)
 }
 
-fn linear(graph: &mut Builder, x: &str, layer: &crate::network::Layer) -> Value {
+fn linear(graph: &mut Builder, x: &str, layer: &Layer) -> Value {
     let weight = graph.table(&layer.weight);
     let bias = graph.f32(&[layer.bias.len()], &layer.bias);
     graph.node("Gemm", &[x, &weight, &bias])

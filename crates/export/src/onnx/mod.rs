@@ -15,7 +15,7 @@ use kiln_model::Task;
 use prost::Message;
 use serde_json::json;
 
-use crate::{ExportError, network::Network};
+use crate::{ExportError, network::Networks};
 use graph::{Attribute, Builder, Value};
 use message::{
     BOOL, DOUBLE, DimensionProto, FLOAT, ModelProto, OperatorSetIdProto, STRING,
@@ -103,7 +103,7 @@ impl Onnx {
         inputs: Inputs,
     ) -> Result<Self, ExportError> {
         let manifest = classifier.manifest();
-        let parameters = manifest.network.num_parameters();
+        let parameters = manifest.network.num_parameters() * manifest.members;
         if parameters > MAX_PARAMETERS {
             return Err(ExportError::TooLarge { parameters, limit: MAX_PARAMETERS });
         }
@@ -111,16 +111,16 @@ impl Onnx {
             Inputs::Columns => column_inputs(manifest),
             Inputs::Matrix => vec![matrix_input(manifest)?],
         };
-        let mut network = Network::new(&manifest.network, classifier.model());
+        let mut networks = Networks::new(&manifest.network, classifier.members());
         let mut graph = Builder::default();
         let features = {
             let numbers = numbers(&mut graph, manifest, &inputs);
             let texts = inputs.iter().filter(|input| input.value_type == ValueType::Text);
             let texts = texts.map(|input| input.name.clone()).collect();
             let preprocessor = &manifest.preprocessor;
-            preprocess::inputs(&mut graph, preprocessor, &mut network, numbers, texts)
+            preprocess::inputs(&mut graph, preprocessor, &mut networks, numbers, texts)
         };
-        let logits = layers::logits(&mut graph, &network, features);
+        let logits = layers::logits(&mut graph, &networks, manifest.task, &features);
         let outputs = decide(&mut graph, manifest, &logits);
 
         let mut graph = graph.finish("kiln");

@@ -4,10 +4,12 @@
 //! first layer are in another order than the features of the preprocessor: its weights are put into
 //! that order too.
 
-use kiln_data::{BOOLEAN_TEXTS, Feature, Numeric, Preprocessor, Scale, Transform, parse_number};
+use kiln_data::{
+    BOOLEAN_TEXTS, Bins, Feature, Numeric, Preprocessor, Scale, Transform, parse_number,
+};
 
 use super::graph::{Attribute, Builder, Value};
-use crate::network::{Network, Table};
+use crate::network::{Networks, Table};
 
 /// Columns of numbers as they enter the graph.
 pub(super) struct Numbers {
@@ -18,15 +20,16 @@ pub(super) struct Numbers {
     pub(super) width: usize,
 }
 
-/// The inputs of the first layer, `[rows, width]`; its weights are put into their order.
+/// The inputs of the first layer, `[rows, width]`; its weights, in
+/// each network, are put into their order.
 pub(super) fn inputs(
     graph: &mut Builder,
     preprocessor: &Preprocessor,
-    network: &mut Network,
+    networks: &mut Networks,
     numbers: Option<Numbers>,
     texts: Vec<Value>,
 ) -> Value {
-    let first = vector_ranges(preprocessor, network);
+    let first = vector_ranges(preprocessor, networks);
     let (mut parts, mut order) = (Vec::new(), Vec::new());
     if let Some(numbers) = numbers {
         let features = preprocessor.features().iter().zip(&first);
@@ -38,7 +41,7 @@ pub(super) fn inputs(
             .collect();
         numeric_parts(graph, preprocessor, &numbers, &numeric, &mut parts, &mut order);
     }
-    let mut tables = network.embeddings.iter();
+    let mut tables = networks.embeddings.iter();
     let mut texts = texts.into_iter();
     for (feature, range) in preprocessor.features().iter().zip(first) {
         let (table, keys) = match &feature.transform {
@@ -64,16 +67,18 @@ pub(super) fn inputs(
         parts.push(graph.lookup(&table, &indices));
         order.extend(range);
     }
-    network.layers[0].weight.select_rows(&order);
+    for layers in &mut networks.members {
+        layers[0].weight.select_rows(&order);
+    }
     graph.concat(&parts)
 }
 
 /// Which inputs of the first layer each feature becomes: as `feature_ranges`, but a vector is as wide as it is.
-fn vector_ranges(preprocessor: &Preprocessor, network: &Network) -> Vec<std::ops::Range<usize>> {
+fn vector_ranges(preprocessor: &Preprocessor, networks: &Networks) -> Vec<std::ops::Range<usize>> {
     let ranges = preprocessor.feature_ranges();
-    let dense = preprocessor.d_input() - network.embeddings.len();
+    let dense = preprocessor.d_input() - networks.embeddings.len();
     let mut next = dense;
-    let mut widths = network.embeddings.iter().map(|table| table.width);
+    let mut widths = networks.embeddings.iter().map(|table| table.width);
     ranges
         .into_iter()
         .map(|range| {
@@ -135,14 +140,59 @@ fn numeric_parts(
         parts.push(if clip { clip_smoothly(graph, &x) } else { limit(graph, &x, f32::MAX.into()) });
         order.extend(scaled.iter().map(|i| numeric[*i].2));
     }
+    binned_parts(graph, &value, &missing, numeric, parts, order);
     let told = columns(|numeric| numeric.missing_column);
     if !told.is_empty() {
         let missing = graph.columns(&missing, numeric.len(), &told);
         let (one, zero) = (graph.scalar(1.0), graph.scalar(0.0));
         parts.push(graph.node("Where", &[&missing, &one, &zero]));
-        let place = |i: &usize| numeric[*i].2 + usize::from(numeric[*i].1.scale.is_some());
+        let place = |i: &usize| {
+            let Numeric { scale, bins, .. } = numeric[*i].1;
+            let bins = bins.as_ref().map_or(0, Bins::width);
+            numeric[*i].2 + usize::from(scale.is_some()) + bins
+        };
         order.extend(told.iter().map(place));
     }
+}
+
+/// Appends the columns of the bins: how far each number, of which some are `missing`, is through each.
+fn binned_parts(
+    graph: &mut Builder,
+    value: &str,
+    missing: &str,
+    numeric: &[(&Feature, &Numeric, usize)],
+    parts: &mut Vec<Value>,
+    order: &mut Vec<usize>,
+) {
+    let (mut columns, mut medians) = (Vec::new(), Vec::new());
+    let (mut starts, mut widths, mut means) = (Vec::new(), Vec::new(), Vec::new());
+    for (i, (_, numeric, first)) in numeric.iter().enumerate() {
+        let parts = numeric.bins.iter().flat_map(Bins::parts);
+        for (bin, (start, width, mean)) in parts.enumerate() {
+            columns.push(i);
+            medians.push(numeric.median);
+            starts.push(start);
+            widths.push(width);
+            means.push(mean as f32);
+            order.push(first + 1 + bin);
+        }
+    }
+    if columns.is_empty() {
+        return;
+    }
+    let dims = [1, columns.len()];
+    let x = graph.columns(value, numeric.len(), &columns);
+    let absent = graph.columns(missing, numeric.len(), &columns);
+    let (medians, starts) = (graph.f64(&dims, &medians), graph.f64(&dims, &starts));
+    let (widths, means) = (graph.f64(&dims, &widths), graph.f32(&dims, &means));
+    let x = graph.node("Where", &[&absent, &medians, &x]);
+    let x = graph.node("Sub", &[&x, &starts]);
+    let x = graph.node("Div", &[&x, &widths]);
+    let x = graph.node_with("Cast", &[&x], &[("to", Attribute::Int(1))]);
+    let (zero, one, two) = (graph.scalar(0.0), graph.scalar(1.0), graph.scalar(2.0));
+    let x = graph.node("Clip", &[&x, &zero, &one]);
+    let x = graph.node("Sub", &[&x, &means]);
+    parts.push(graph.node("Mul", &[&x, &two]));
 }
 
 /// As in `Scale`: no infinity becomes NaN, and none leaves [-3, 3] by rounding.

@@ -3,18 +3,18 @@
 use kiln_data::{Feature, Numeric, Preprocessor, Transform, parse_number};
 
 use super::{Field, FieldType, Uses, statics};
-use crate::network::Network;
+use crate::network::Networks;
 
 /// The statements that fill the inputs `x`, and the tables that they look texts up in.
 pub(super) fn statements(
     preprocessor: &Preprocessor,
-    network: &Network,
+    networks: &Networks,
     fields: &[Field],
     uses: &mut Uses,
 ) -> (Vec<String>, Vec<String>) {
     let (mut statements, mut tables) = (Vec::new(), Vec::new());
-    let mut embeddings = network.embeddings.iter().enumerate();
-    let mut next_vector = preprocessor.d_input() - network.embeddings.len();
+    let mut embeddings = networks.embeddings.iter().enumerate();
+    let mut next_vector = preprocessor.d_input() - networks.embeddings.len();
     let ranges = preprocessor.feature_ranges();
     for ((feature, field), range) in preprocessor.features().iter().zip(fields).zip(ranges) {
         let (value, at) = (format!("row.{}", field.name), range.start);
@@ -84,8 +84,18 @@ fn number(numeric: &Numeric, at: usize, statements: &mut Vec<String>, uses: &mut
             "x[{at}] = {function}(value.unwrap_or({median:?}), {center:?}, {spread:?});"
         ));
     }
+    let mut next = at + usize::from(numeric.scale.is_some());
+    if let Some(bins) = &numeric.bins {
+        uses.bins = true;
+        let (median, end) = (numeric.median, next + bins.width());
+        let parts: Vec<(f64, f64, f64)> = bins.parts().collect();
+        statements.push(format!(
+            "binned(value.unwrap_or({median:?}), &{parts:?}, &mut x[{next}..{end}]);"
+        ));
+        next = end;
+    }
     if numeric.missing_column {
-        let at = at + usize::from(numeric.scale.is_some());
+        let at = next;
         statements.push(format!("x[{at}] = if value.is_none() {{ 1.0 }} else {{ 0.0 }};"));
     }
 }

@@ -11,7 +11,7 @@ use kiln_model::{Activation, Normalization, Task};
 
 use crate::{
     ExportError,
-    network::{Layer, Network},
+    network::{Layer, Networks},
 };
 
 /// Most parameters: as source text they take 3 MB, and the compiler seconds.
@@ -88,30 +88,37 @@ impl RustSource {
     /// [`ExportError::TooLargeForSource`].
     pub fn new<B: KilnBackend>(classifier: &Classifier<B>) -> Result<Self, ExportError> {
         let manifest = classifier.manifest();
-        let parameters = manifest.network.num_parameters();
+        let parameters = manifest.network.num_parameters() * manifest.members;
         if parameters > MAX_PARAMETERS {
             return Err(ExportError::TooLargeForSource { parameters, limit: MAX_PARAMETERS });
         }
-        let network = Network::new(&manifest.network, classifier.model());
+        let networks = Networks::new(&manifest.network, classifier.members());
         let fields = features::fields(&manifest.preprocessor);
         let (activation, mut uses) = match manifest.network.hidden.as_slice() {
             [] => (String::new(), Uses::default()),
-            _ => activation(network.activation),
+            _ => activation(networks.activation),
         };
         let (features, mut statics) =
-            features::statements(&manifest.preprocessor, &network, &fields, &mut uses);
-        for (i, table) in network.embeddings.iter().enumerate() {
+            features::statements(&manifest.preprocessor, &networks, &fields, &mut uses);
+        for (i, table) in networks.embeddings.iter().enumerate() {
             statics.push(statics::matrix(&format!("EMBEDDING_{i}"), table));
         }
-        let (output, hidden) = network.layers.split_last().expect("there is an output layer");
-        for (i, layer) in hidden.iter().enumerate() {
-            layer_statics(&format!("HIDDEN_{i}"), layer, &mut statics);
+        let hidden = manifest.network.hidden.len();
+        let mut members = Vec::new();
+        for (at, layers) in networks.members.iter().enumerate() {
+            let (function, prefix) = match networks.members.len() {
+                1 => ("logits".to_owned(), String::new()),
+                _ => (format!("member_{at}"), format!("MEMBER_{at}_")),
+            };
+            for (i, layer) in layers[..hidden].iter().enumerate() {
+                layer_statics(&format!("{prefix}HIDDEN_{i}"), layer, &mut statics);
+            }
+            layer_statics(&format!("{prefix}OUTPUT"), &layers[hidden], &mut statics);
+            members.push(Member { function, prefix });
         }
-        layer_statics("OUTPUT", output, &mut statics);
 
         let task = manifest.task;
-        let layer_norm =
-            !hidden.is_empty() && manifest.network.normalization == Normalization::Layer;
+        let layer_norm = hidden > 0 && manifest.network.normalization == Normalization::Layer;
         uses.sqrt = uses.clip || layer_norm;
         uses.sigmoid |= !matches!(task, Task::Multiclass { .. });
         uses.exp = true; // by softmax or sigmoid
@@ -128,7 +135,7 @@ impl RustSource {
             target: targets.collect::<Vec<_>>().join(", "),
             version: env!("CARGO_PKG_VERSION"),
             parameters,
-            folded: manifest.network.normalization == Normalization::Batch && !hidden.is_empty(),
+            folded: manifest.network.normalization == Normalization::Batch && hidden > 0,
             example: format!("{}: {example}", first.name),
             classes: classifier.classes(),
             classes_literal: format!("{:?}", classifier.classes()),
@@ -139,14 +146,15 @@ impl RustSource {
             lifetime: if text { "<'a>" } else { "" },
             elided: if text { "<'_>" } else { "" },
             fields: &fields,
-            width: network.layers[0].weight.values.len() / network.layers[0].weight.width,
-            outputs: output.bias.len(),
+            width: networks.width(),
+            outputs: task.d_output(),
             features,
             hidden,
+            members: &members,
             layer_norm,
             epsilon: format!("{:?}", Normalization::EPSILON as f32),
             activation,
-            activation_name: network.activation.name(),
+            activation_name: networks.activation.name(),
             uses,
             statics,
         };
@@ -175,6 +183,7 @@ struct Uses {
     number: bool,
     clip: bool,
     standardize: bool,
+    bins: bool,
     category: bool,
     sqrt: bool,
     polynomial: bool,
@@ -184,6 +193,14 @@ struct Uses {
     normal: bool,
     softplus: bool,
     mish: bool,
+}
+
+/// One of the networks.
+struct Member {
+    /// What computes its logits.
+    function: String,
+    /// What the names of its weights begin with.
+    prefix: String,
 }
 
 #[derive(Template)]
@@ -207,7 +224,9 @@ struct Source<'a> {
     width: usize,
     outputs: usize,
     features: Vec<String>,
-    hidden: &'a [Layer],
+    /// How many hidden layers there are.
+    hidden: usize,
+    members: &'a [Member],
     layer_norm: bool,
     epsilon: String,
     /// An expression of `x`; empty without hidden layers.

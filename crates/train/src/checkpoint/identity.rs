@@ -15,6 +15,9 @@ pub(crate) struct Identity {
     /// With the seed of the run.
     pub(crate) network: MlpConfig,
     pub(crate) config: TrainConfig,
+    /// Of several networks: how many, and on which rows each is trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) members: Option<String>,
     pub(crate) train: Fingerprint,
     pub(crate) valid: Option<Fingerprint>,
 }
@@ -45,6 +48,7 @@ impl Identity {
             [
                 ("engine", serde_json::to_value(&identity.engine)),
                 ("task", serde_json::to_value(identity.task)),
+                ("members", serde_json::to_value(&identity.members)),
                 ("", serde_json::to_value(&identity.network)),
                 ("", serde_json::to_value(config)),
             ]

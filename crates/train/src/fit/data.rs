@@ -1,9 +1,11 @@
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use kiln_data::{Batches, Dataset, Share, StreamedRows, Targets};
+use kiln_kernels::Loss;
 use kiln_model::{LossConfig, Mlp, Task};
 
 use crate::{
     config::TrainConfig,
+    ensemble::{HeldOut, Members, together},
     error::TrainError,
     evaluation::{actual, exact_match, mean_loss},
     metrics::ConfusionMatrix,
@@ -98,16 +100,29 @@ impl<B: AutodiffBackend> TrainRows<B> {
 
 /// The validation rows: to be predicted, and to be compared with.
 pub(super) struct Validation<'a, B: Backend> {
-    /// Those that this process predicts, if there are any.
-    rows: Option<Rows<B>>,
-    /// The first of them, among all.
-    first: usize,
-    /// Of all.
+    who: Who<'a, B>,
+    loss: Loss,
+    /// What is right for the rows, their targets and weights, of all.
     actual: Vec<u32>,
-    /// Of all.
+    targets: Targets,
     weights: Option<Vec<f32>>,
     num_rows: usize,
-    group: Option<&'a Group<'a>>,
+}
+
+/// Who predicts which rows.
+enum Who<'a, B: Backend> {
+    /// All networks predict all rows.
+    All(Rows<B>),
+    /// Each predicts those that it is not trained on.
+    HeldOut(HeldOut<B>),
+    /// Each process predicts some.
+    Group {
+        group: &'a Group<'a>,
+        /// Those of this one, if there are any.
+        rows: Option<Rows<B>>,
+        /// The first of them, among all.
+        first: usize,
+    },
 }
 
 impl<'a, B: Backend> Validation<'a, B> {
@@ -119,24 +134,53 @@ impl<'a, B: Backend> Validation<'a, B> {
         device: &B::Device,
         group: Option<&'a Group<'a>>,
     ) -> Result<Self, TrainError> {
-        let num_rows = dataset.rows();
-        let Share { rank, ranks } = group.map_or(Share::WHOLE, Group::share);
+        let this = |who| Self::of(who, task, loss, &dataset);
+        let Some(group) = group else {
+            let this = this(Who::All(Rows::new(host, task, loss, dataset.clone(), device)?))?;
+            return Ok(this);
+        };
+        let (num_rows, Share { rank, ranks }) = (dataset.rows(), group.share());
         let own = num_rows * rank / ranks..num_rows * (rank + 1) / ranks;
-        let (first, actual) = (own.start, actual(task, dataset.targets()));
-        let weights = dataset.weights().map(<[f32]>::to_vec);
-        let own = match own.len() {
-            0 => None,
-            rows if rows == num_rows => Some(dataset),
-            // Weights count when all losses are there; a part may have none above 0.
-            _ => {
-                let d_input = dataset.d_input();
-                let (features, targets, _) = dataset.into_parts();
-                let rows: Vec<usize> = own.collect();
-                Some(Dataset::new(features, d_input, targets)?.select(&rows)?)
+        let (first, own) = (own.start, own.collect::<Vec<usize>>());
+        let rows = match own.is_empty() {
+            true => None,
+            false => {
+                // Weights count when all losses are there; a part may have none above 0.
+                let (features, targets, _) = dataset.clone().into_parts();
+                let all = Dataset::new(features, dataset.d_input(), targets)?;
+                Some(Rows::new(host, task, loss, all.select(&own)?, device)?)
             }
         };
-        let rows = own.map(|own| Rows::new(host, task, loss, own, device)).transpose()?;
-        Ok(Self { rows, first, actual, weights, num_rows, group })
+        this(Who::Group { group, rows, first })
+    }
+
+    /// The training rows, each of which is foreign to some of the networks.
+    pub(super) fn held_out(
+        members: &Members,
+        host: bool,
+        task: Task,
+        loss: &LossConfig,
+        dataset: &Dataset,
+        device: &B::Device,
+    ) -> Result<Self, TrainError> {
+        let held_out = HeldOut::new(members, host, task, loss, dataset, device)?;
+        Self::of(Who::HeldOut(held_out), task, loss, dataset)
+    }
+
+    fn of(
+        who: Who<'a, B>,
+        task: Task,
+        loss: &LossConfig,
+        dataset: &Dataset,
+    ) -> Result<Self, TrainError> {
+        Ok(Self {
+            who,
+            loss: Loss::new(task, loss)?,
+            actual: actual(task, dataset.targets()),
+            targets: dataset.targets().clone(),
+            weights: dataset.weights().map(<[f32]>::to_vec),
+            num_rows: dataset.rows(),
+        })
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -144,38 +188,25 @@ impl<'a, B: Backend> Validation<'a, B> {
     }
 
     /// Loss, accuracy, and the decisions.
-    pub(super) fn score(&self, model: &Mlp<B>, task: Task) -> (f64, f64, Vec<u32>) {
-        let own = self.rows.as_ref().map(|rows| rows.predict(model, task));
+    pub(super) fn score(&self, models: &[Mlp<B>], task: Task) -> (f64, f64, Vec<u32>) {
+        let Self { who, loss, actual, targets, weights, num_rows } = self;
         // A decision for each row, or one for each label.
-        let width = self.actual.len() / self.num_rows;
-        let (losses, decisions) = match (self.group, own) {
-            (None, own) => own.map(|own| (own.losses, own.decisions)).expect("there are rows"),
-            (Some(group), own) => self.of_all(group, own, width),
+        let width = actual.len() / num_rows;
+        let (losses, decisions) = match who {
+            Who::All(rows) => {
+                let found = together(rows, models, task, loss, targets);
+                (found.losses, found.decisions)
+            }
+            Who::HeldOut(rows) => {
+                let found = rows.predict(models, task, loss, targets);
+                (found.losses, found.decisions)
+            }
+            Who::Group { group, rows, first } => {
+                let own = rows.as_ref().map(|rows| rows.predict(&models[0], task));
+                of_all(group, own, *first, *num_rows, width)
+            }
         };
-        (
-            mean_loss(&losses, self.weights.as_deref()),
-            exact_match(&self.actual, &decisions, width),
-            decisions,
-        )
-    }
-
-    /// The losses and the decisions of all ranks' rows.
-    fn of_all(
-        &self,
-        group: &Group<'_>,
-        own: Option<Predictions>,
-        width: usize,
-    ) -> (Vec<f32>, Vec<u32>) {
-        // All but the own ones are 0: the sums are exact.
-        let mut numbers = vec![0.0; self.num_rows * (1 + width)];
-        if let Some(own) = own {
-            numbers[self.first..][..own.losses.len()].copy_from_slice(&own.losses);
-            let decisions = &mut numbers[self.num_rows + self.first * width..];
-            decisions.iter_mut().zip(own.decisions).for_each(|(to, from)| *to = from as f32);
-        }
-        group.sum(&mut numbers);
-        let decisions = numbers.split_off(self.num_rows);
-        (numbers, decisions.into_iter().map(|decision| decision as u32).collect())
+        (mean_loss(&losses, weights.as_deref()), exact_match(actual, &decisions, width), decisions)
     }
 
     /// What was decided for which class; of a multi-label task, over all labels.
@@ -186,4 +217,25 @@ impl<'a, B: Backend> Validation<'a, B> {
         };
         ConfusionMatrix::from_classes(&self.actual, decisions, classes)
     }
+}
+
+/// The losses and the decisions of all ranks' rows, `num_rows` of `width` decisions each; `first` is the
+/// first of this one's own.
+fn of_all(
+    group: &Group<'_>,
+    own: Option<Predictions>,
+    first: usize,
+    num_rows: usize,
+    width: usize,
+) -> (Vec<f32>, Vec<u32>) {
+    // All but the own ones are 0: the sums are exact.
+    let mut numbers = vec![0.0; num_rows * (1 + width)];
+    if let Some(own) = own {
+        numbers[first..][..own.losses.len()].copy_from_slice(&own.losses);
+        let decisions = &mut numbers[num_rows + first * width..];
+        decisions.iter_mut().zip(own.decisions).for_each(|(to, from)| *to = from as f32);
+    }
+    group.sum(&mut numbers);
+    let decisions = numbers.split_off(num_rows);
+    (numbers, decisions.into_iter().map(|decision| decision as u32).collect())
 }

@@ -16,6 +16,7 @@ use self::{
 use crate::{
     checkpoint::{Checkpoints, Fingerprint, Identity},
     config::{BatchSize, TrainConfig},
+    ensemble::Members,
     error::TrainError,
     objective::check_data,
     observer::{EpochRecord, Observer, StopReason},
@@ -36,6 +37,21 @@ pub struct Trained<B: Backend> {
     /// One record per epoch of the restart that won.
     pub history: Vec<EpochRecord>,
     /// The epoch whose weights these are, counted from 1.
+    pub kept_epoch: usize,
+    /// Why training ended.
+    pub stop: StopReason,
+}
+
+/// Several networks of one shape, trained side by side, and how they came about.
+#[derive(Debug, Clone)]
+pub struct TrainedMembers<B: Backend> {
+    /// With the weights of `kept_epoch`, on the backend without gradients.
+    pub models: Vec<Mlp<B>>,
+    /// What each was made from; its `seed` is that of the first.
+    pub config: MlpConfig,
+    /// One record per epoch of the restart that won, of all networks together.
+    pub history: Vec<EpochRecord>,
+    /// The epoch whose weights these are, the same for all, counted from 1.
     pub kept_epoch: usize,
     /// Why training ended.
     pub stop: StopReason,
@@ -125,10 +141,42 @@ pub fn fit_with<B: TrainBackend>(
     device: &B::Device,
     hooks: Hooks<'_, '_>,
 ) -> Result<Trained<B::InnerBackend>, TrainError> {
+    let trained =
+        fit_members::<B>(model, task, config, &Members::ONE, train, valid, device, hooks)?;
+    let TrainedMembers { mut models, config, history, kept_epoch, stop } = trained;
+    Ok(Trained { model: models.swap_remove(0), config, history, kept_epoch, stop })
+}
+
+/// Trains several networks side by side, as [`fit_with`] trains one.
+///
+/// An iteration is one step of each of them, on a batch of its own rows; an epoch has as many as the
+/// network with the most rows needs. Validation rows are predicted by all networks together
+/// ([`predict_together`](crate::predict_together)). Without them, and with [`Members::Folds`], the training rows are, each by the
+/// networks that are not trained on it ([`Members::predict_held_out`]): what early stopping compares, and
+/// what is reported of an epoch, is of these. One epoch is kept for all.
+///
+/// # Errors
+///
+/// As [`fit_with`]; several networks on streamed rows, or in several processes.
+#[expect(clippy::too_many_arguments, reason = "each is a part of the run, as for one network")]
+pub fn fit_members<B: TrainBackend>(
+    model: &MlpConfig,
+    task: Task,
+    config: &TrainConfig,
+    members: &Members,
+    train: impl Into<TrainData>,
+    valid: Option<Dataset>,
+    device: &B::Device,
+    hooks: Hooks<'_, '_>,
+) -> Result<TrainedMembers<B::InnerBackend>, TrainError> {
     let train = train.into();
     let Hooks { observers, checkpoints, ranks } = hooks;
     let group = ranks.map(|ranks| Group::new(ranks, checkpoints.is_some())).transpose()?;
-    check_run(model, task, config, &train, valid.as_ref())?;
+    check_run(model, task, config, members, &train, valid.as_ref())?;
+    if group.is_some() && members.count() > 1 {
+        let expected = "1 where several processes train one network";
+        return Err(TrainError::field("members", members.count(), expected));
+    }
     // The kernels have no normalization, and number rows by 32 bits.
     let host = B::InnerBackend::HOST
         && model.normalization == Normalization::None
@@ -145,6 +193,7 @@ pub fn fit_with<B: TrainBackend>(
             task,
             network: model.clone().with_seed(config.seed),
             config: config.clone(),
+            members: members.identity(),
             train: Fingerprint::of_train(&train),
             valid: valid.as_ref().map(Fingerprint::of),
         }
@@ -153,25 +202,23 @@ pub fn fit_with<B: TrainBackend>(
         let bytes = serde_json::to_vec(identity).expect("plain data with text keys");
         group.check_same("data and settings", &bytes)?;
     }
-    let valid = match valid {
-        Some(valid) => {
+    let loss = &config.loss;
+    let valid = match (valid, &train) {
+        (Some(valid), _) => {
             let group = group.as_ref();
-            Some(Validation::<B::InnerBackend>::new(
-                host,
-                task,
-                &config.loss,
-                valid,
-                device,
-                group,
-            )?)
+            Some(Validation::<B::InnerBackend>::new(host, task, loss, valid, device, group)?)
         }
-        None => None,
+        (None, TrainData::Memory(data)) if matches!(members, Members::Folds { .. }) => {
+            Some(Validation::held_out(members, host, task, loss, data, device)?)
+        }
+        (None, _) => None,
     };
     let rows = train.rows();
     let train = TrainRows::<B>::new(host, task, config, train, device)?;
-    let model = model.clone();
-    let run =
-        Run { model, task, config, rows, train, valid, device, identity, group: group.as_ref() };
+    let trained_on: Vec<Option<Vec<u32>>> =
+        (0..members.count()).map(|member| members.trained_on(member)).collect();
+    let (model, group) = (model.clone(), group.as_ref());
+    let run = Run { model, task, config, trained_on, rows, train, valid, device, identity, group };
     if host {
         // In the pool, where the kernels' work is divided: from outside, each step would wake two threads
         // of it instead of one, twice.
@@ -185,10 +232,12 @@ fn check_run(
     model: &MlpConfig,
     task: Task,
     config: &TrainConfig,
+    members: &Members,
     train: &TrainData,
     valid: Option<&Dataset>,
 ) -> Result<(), TrainError> {
     config.validate()?;
+    members.check(train.rows())?;
     model.validate()?;
     check_head(task, model.d_output)?;
     train.with_targets(|of| check_data(task, model.d_input, (train.d_input(), of)))?;
@@ -196,6 +245,9 @@ fn check_run(
         check_data(task, model.d_input, (valid.d_input(), valid.targets()))?;
     }
     if let TrainData::Streamed(rows) = train {
+        if !members.is_one() {
+            return Err(TrainError::field("members", members.count(), "1 for streamed rows"));
+        }
         let most = STREAMED_BATCH_BYTES / (size_of::<f32>() * rows.d_input());
         let batch_size = config.batch_size.rows_of(rows.rows());
         if batch_size > most.max(1) {
@@ -204,7 +256,7 @@ fn check_run(
             return Err(TrainError::field("batch_size", batch_size, expected));
         }
     }
-    if valid.is_none() {
+    if valid.is_none() && matches!(members, Members::All(_)) {
         if config.early_stopping.is_some() {
             return Err(TrainError::NoValidation { field: "early_stopping" });
         }

@@ -11,7 +11,7 @@ use crate::{
     checkpoint::{Place, Saved, Winner},
     config::Monitor,
     error::TrainError,
-    learner::{Learner, Step, Tensors},
+    learner::{Learner, Step, Tensors, joined},
     observer::{EpochRecord, Event, Network, RunInfo, StopReason},
     random::restart_seed,
     ranks::Signal,
@@ -28,7 +28,7 @@ pub(super) struct Restart<'a, B: AutodiffBackend> {
     model: MlpConfig,
     learner: Box<dyn Learner<B::InnerBackend> + 'a>,
     plateau: Plateau,
-    stopping: Option<Stopping<Mlp<B::InnerBackend>>>,
+    stopping: Option<Stopping<Vec<Mlp<B::InnerBackend>>>>,
     /// Done so far.
     iteration: usize,
     clock: Clock,
@@ -79,8 +79,8 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
         if let Some(stopping) = &mut self.stopping {
             let best = saved.take("best.");
             let state = saved.manifest.place.stopping.ok_or("there is no `place.stopping`")?;
-            let model = state.best.map(|_| self.run.network(&self.model, best)).transpose()?;
-            stopping.load(state, model);
+            let models = state.best.map(|_| self.run.networks(&self.model, best)).transpose()?;
+            stopping.load(state, models);
         }
         let place = &saved.manifest.place;
         (self.iteration, self.plateau) = (place.iteration, place.plateau);
@@ -95,17 +95,16 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
             restart: self.restart + 1,
             restarts: config.restarts,
             seed: self.seed,
-            rows: run.rows,
+            rows: run.rows_of_epoch(),
             valid_rows: run.valid.as_ref().map_or(0, |valid| valid.rows()),
-            parameters: self.model.num_parameters(),
+            parameters: self.model.num_parameters() * run.trained_on.len(),
             num_epochs: config.num_epochs,
             iterations_per_epoch: run.iterations_per_epoch(),
             patience: config.early_stopping.map(|stopping| stopping.patience),
         }))?;
         if self.saved.is_some() {
-            let batch_size = config.batch_size.rows_of(run.rows);
             let [epochs, batches] = self.place_in_epochs();
-            let rows = epochs * run.rows + run.rows.min(batches * batch_size);
+            let rows = epochs * run.rows_of_epoch() + run.rows_of_batches(batches);
             let records = &log.records;
             let resume = Event::Resume { iteration: self.iteration, rows, records };
             return tell(log.observers, &resume);
@@ -147,22 +146,22 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
             self.epoch(log)?;
         };
         let last = log.records_of(self.restart).last().expect("there was at least one epoch");
-        let (kept, model) = match self.stopping {
+        let (kept, models) = match self.stopping {
             Some(stopping) => stopping.into_best().expect("there was at least one epoch"),
             None => {
-                let model = self.learner.model().ok_or(TrainError::Diverged {
+                let models = self.learner.models().ok_or(TrainError::Diverged {
                     which: "training",
                     loss: f64::NAN,
                     iteration: self.iteration,
                     epoch: last.epoch,
                     learning_rate: last.learning_rate,
                 })?;
-                (last.epoch - 1, model)
+                (last.epoch - 1, models)
             }
         };
         let how = Winner { restart: self.restart, kept_epoch: kept + 1, stop };
         log.tell(&Event::Stop { reason: stop, kept_epoch: how.kept_epoch })?;
-        Ok(Ended { how, model })
+        Ok(Ended { how, models })
     }
 
     fn epoch(&mut self, log: &mut Log<'_, '_, B::InnerBackend>) -> Result<(), TrainError> {
@@ -214,8 +213,8 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
         let not_finite = || diverged("training", f64::NAN, losses.len() - 1);
         let validated = match &run.valid {
             Some(valid) => {
-                let model = self.learner.model().ok_or_else(not_finite)?;
-                Some((valid.score(&model, run.task), model))
+                let models = self.learner.models().ok_or_else(not_finite)?;
+                Some((valid.score(&models, run.task), models))
             }
             None => None,
         };
@@ -227,17 +226,17 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
             log.tell(&Event::Validation { epoch: epoch + 1, loss, accuracy })?;
         }
         self.plateau.observe(&config.schedule, score.map_or(train_loss, |(loss, _)| loss));
-        let (decisions, model) = match validated {
-            Some(((.., decisions), model)) => (decisions, Some(model)),
+        let (decisions, models) = match validated {
+            Some(((.., decisions), models)) => (decisions, Some(models)),
             None => (Vec::new(), None),
         };
-        let best = match (&mut self.stopping, score.zip(model)) {
-            (Some(stopping), Some(((loss, accuracy), model))) => {
+        let best = match (&mut self.stopping, score.zip(models)) {
+            (Some(stopping), Some(((loss, accuracy), models))) => {
                 let score = match stopping.monitor() {
                     Monitor::Loss => loss,
                     Monitor::Accuracy => -accuracy,
                 };
-                stopping.observe(epoch, score, || model)
+                stopping.observe(epoch, score, || models)
             }
             _ => true,
         };
@@ -247,20 +246,22 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
             iterations: self.iteration,
             learning_rate: learning_rate(self.iteration - 1),
             train_loss,
-            train_accuracy: right / run.rows as f64,
+            train_accuracy: right / run.rows_of_epoch() as f64,
             valid_loss: score.map(|(loss, _)| loss),
             valid_accuracy: score.map(|(_, accuracy)| accuracy),
             best,
             seconds,
             waiting: self.learner.waiting(),
             // A coarse clock may not have moved.
-            rows_per_second: run.rows as f64 / seconds.max(1e-9),
+            rows_per_second: run.rows_of_epoch() as f64 / seconds.max(1e-9),
         };
         log.tell(&Event::Epoch(&record))?;
         let learner = &self.learner;
         let weights = || {
-            let tensors = learner.model().map_or_else(Vec::new, |model| model.tensors());
-            tensors.into_iter().map(|(name, data)| (name, data.iter().collect())).collect()
+            let models = learner.models().unwrap_or_default();
+            joined(models.iter().map(Mlp::tensors).collect())
+                .map(|(name, data)| (name, data.iter().collect()))
+                .collect()
         };
         let confusion = || run.valid.as_ref().map(|v| v.confusion(run.task, &decisions));
         log.tell(&Event::Network(Network {
@@ -319,9 +320,9 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
     ) -> Result<io::Result<PathBuf>, TrainError> {
         self.clock.pause();
         if let Some(group) = self.run.group {
-            let weights = self.learner.model().map_or_else(Vec::new, |model| model.exact_tensors());
-            let bytes: Vec<u8> =
-                weights.iter().flat_map(|(_, data)| data.as_bytes().iter().copied()).collect();
+            let models = self.learner.models().unwrap_or_default();
+            let weights = models.iter().flat_map(Mlp::exact_tensors);
+            let bytes: Vec<u8> = weights.flat_map(|(_, data)| data.as_bytes().to_vec()).collect();
             group.check_same("weights", &bytes)?;
         }
         if log.checkpoints.is_none() {
@@ -358,13 +359,13 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
     /// The weights and all else; `None` if a weight is not finite.
     fn tensors(&mut self, log: &Log<'_, '_, B::InnerBackend>) -> Option<Tensors> {
         let best = self.stopping.as_ref().and_then(|stopping| stopping.save().1);
-        let winner = log.best.as_ref().map(|best| &best.model);
-        let network = self.learner.model()?;
+        let winner = log.best.as_ref().map(|best| &best.models);
+        let networks = self.learner.models()?;
         let mut tensors = Tensors::new();
-        for (prefix, model) in [("network", Some(&network)), ("best", best), ("winner", winner)] {
-            let named = model.map_or_else(Vec::new, Mlp::exact_tensors);
-            tensors
-                .extend(named.into_iter().map(|(name, data)| (format!("{prefix}.{name}"), data)));
+        let all = [("network", Some(&networks)), ("best", best), ("winner", winner)];
+        for (prefix, models) in all.into_iter().filter_map(|(prefix, of)| Some((prefix, of?))) {
+            let named = joined(models.iter().map(Mlp::exact_tensors).collect());
+            tensors.extend(named.map(|(name, data)| (format!("{prefix}.{name}"), data)));
         }
         let is_finite = |data: &TensorData| data.iter::<f64>().all(f64::is_finite);
         if !tensors.values().all(is_finite) {

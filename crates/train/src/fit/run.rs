@@ -6,7 +6,7 @@ use kiln_model::{Mlp, MlpConfig, Task};
 use kiln_store::{decode, encode};
 
 use super::{
-    Trained,
+    TrainedMembers,
     data::{TrainRows, Validation},
     restart::Restart,
 };
@@ -14,9 +14,9 @@ use crate::{
     checkpoint::{Checkpoints, Identity, Place, Saved, Winner},
     config::TrainConfig,
     error::TrainError,
-    learner::{BurnLearner, HostLearner, Learner, Tensors},
+    learner::{BurnLearner, HostLearner, Learner, MembersLearner, Tensors, split},
     observer::{EpochRecord, Event, Observer},
-    random::restart_seed,
+    random::{member_seed, restart_seed},
     ranks::Group,
 };
 
@@ -25,6 +25,9 @@ pub(super) struct Run<'a, B: AutodiffBackend> {
     pub(super) model: MlpConfig,
     pub(super) task: Task,
     pub(super) config: &'a TrainConfig,
+    /// The rows of each network, `None` for all.
+    pub(super) trained_on: Vec<Option<Vec<u32>>>,
+    /// Of the training data.
     pub(super) rows: usize,
     pub(super) train: TrainRows<B>,
     pub(super) valid: Option<Validation<'a, B::InnerBackend>>,
@@ -78,12 +81,29 @@ pub(super) fn tell(
 /// A restart that is over.
 pub(super) struct Ended<B: Backend> {
     pub(super) how: Winner,
-    pub(super) model: Mlp<B>,
+    pub(super) models: Vec<Mlp<B>>,
 }
 
 impl<B: AutodiffBackend> Run<'_, B> {
     pub(super) fn iterations_per_epoch(&self) -> usize {
-        self.rows.div_ceil(self.config.batch_size.rows_of(self.rows))
+        let of = |rows: usize| rows.div_ceil(self.config.batch_size.rows_of(rows));
+        self.rows_of_members().map(of).max().expect("there is a network")
+    }
+
+    /// How many rows each network is trained on.
+    fn rows_of_members(&self) -> impl Iterator<Item = usize> {
+        self.trained_on.iter().map(|rows| rows.as_ref().map_or(self.rows, Vec::len))
+    }
+
+    /// Rows that all networks together take in an epoch.
+    pub(super) fn rows_of_epoch(&self) -> usize {
+        self.rows_of_members().sum()
+    }
+
+    /// Rows that all networks together take in the first iterations of an epoch.
+    pub(super) fn rows_of_batches(&self, batches: usize) -> usize {
+        let of = |rows: usize| rows.min(batches * self.config.batch_size.rows_of(rows));
+        self.rows_of_members().map(of).sum()
     }
 
     pub(super) fn identity(&self) -> &Identity {
@@ -95,12 +115,34 @@ impl<B: AutodiffBackend> Run<'_, B> {
         self.model.clone().with_seed(restart_seed(self.config.seed, restart))
     }
 
-    /// With the weights from which `model` starts, or those that were saved.
+    /// All networks, with the weights from which they start, or those that were saved.
     pub(super) fn learner<'a>(
         &'a self,
         model: &MlpConfig,
         saved: Option<Tensors>,
     ) -> Result<Box<dyn Learner<B::InnerBackend> + 'a>, TrainError> {
+        if let [None] = self.trained_on.as_slice() {
+            return Ok(self.member(model, saved, None)?);
+        }
+        let count = self.trained_on.len();
+        let mut saved = saved.map(|saved| split(saved, count));
+        let mut members = Vec::with_capacity(count);
+        for (at, rows) in self.trained_on.iter().enumerate() {
+            let model = model.clone().with_seed(member_seed(model.seed, at));
+            let saved = saved.as_mut().map(|saved| std::mem::take(&mut saved[at]));
+            members.push(self.member(&model, saved, rows.as_deref())?);
+        }
+        let parallel = matches!(self.train, TrainRows::Host(_));
+        Ok(Box::new(MembersLearner::new(members, parallel)))
+    }
+
+    /// One network, on some of the rows or all.
+    fn member<'a>(
+        &'a self,
+        model: &MlpConfig,
+        saved: Option<Tensors>,
+        rows: Option<&'a [u32]>,
+    ) -> Result<Box<dyn Learner<B::InnerBackend> + Send + 'a>, TrainError> {
         let saved = match (self.group, saved) {
             (Some(group), None) => Some(self.start_of_root(group, model)?),
             (_, saved) => saved,
@@ -110,13 +152,29 @@ impl<B: AutodiffBackend> Run<'_, B> {
                 let network = start::<B::InnerBackend>(model, saved, self.device)?;
                 let network = Network::of(&network).expect("the kernels have all of it");
                 let (task, config, device) = (self.task, self.config, self.device);
-                Box::new(HostLearner::new(network, model, task, config, data, device, self.group)?)
+                Box::new(HostLearner::new(
+                    network,
+                    model,
+                    task,
+                    config,
+                    (data, rows),
+                    device,
+                    self.group,
+                )?)
             }
             TrainRows::Device(data, objective) => {
                 let network = start::<B>(model, saved, self.device)?;
                 let (task, config, device) = (self.task, self.config, self.device);
                 let group = self.group;
-                Box::new(BurnLearner::new(task, config, objective, data, network, device, group))
+                Box::new(BurnLearner::new(
+                    task,
+                    config,
+                    objective,
+                    (data, rows),
+                    network,
+                    device,
+                    group,
+                ))
             }
         })
     }
@@ -142,7 +200,7 @@ impl<B: AutodiffBackend> Run<'_, B> {
         &self,
         observers: &mut [&mut dyn Observer],
         mut checkpoints: Option<&mut Checkpoints>,
-    ) -> Result<Trained<B::InnerBackend>, TrainError> {
+    ) -> Result<TrainedMembers<B::InnerBackend>, TrainError> {
         let mut saved = checkpoints.as_mut().and_then(|checkpoints| checkpoints.take_resumed());
         let mut log = Log { observers, checkpoints, records: Vec::new(), best: None };
         if let Some(group) = self.group {
@@ -174,8 +232,8 @@ impl<B: AutodiffBackend> Run<'_, B> {
             }
         }
         match (log.best, last_error) {
-            (Some(Ended { how, model }), _) => Ok(Trained {
-                model,
+            (Some(Ended { how, models }), _) => Ok(TrainedMembers {
+                models,
                 config: self.model_config(how.restart),
                 history: log
                     .records
@@ -201,20 +259,24 @@ impl<B: AutodiffBackend> Run<'_, B> {
         log.records = place.records.clone();
         if let Some(how) = place.winner {
             let config = self.model_config(how.restart);
-            log.best = Some(Ended { how, model: self.network(&config, saved.take("winner."))? });
+            let models = self.networks(&config, saved.take("winner."))?;
+            log.best = Some(Ended { how, models });
         }
         Ok(())
     }
 
-    /// A network of saved weights, without gradients.
-    pub(super) fn network(
+    /// Networks of saved weights, without gradients.
+    pub(super) fn networks(
         &self,
         config: &MlpConfig,
-        mut tensors: Tensors,
-    ) -> Result<Mlp<B::InnerBackend>, String> {
-        config
-            .from_tensors(|name| tensors.remove(name), self.device)
-            .map_err(|error| error.to_string())
+        tensors: Tensors,
+    ) -> Result<Vec<Mlp<B::InnerBackend>>, String> {
+        let network = |mut tensors: Tensors| {
+            config
+                .from_tensors(|name| tensors.remove(name), self.device)
+                .map_err(|error| error.to_string())
+        };
+        split(tensors, self.trained_on.len()).into_iter().map(network).collect()
     }
 }
 

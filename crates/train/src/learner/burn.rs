@@ -42,7 +42,8 @@ pub(crate) struct BurnLearner<'a, B: AutodiffBackend> {
 
 /// Where batches come from.
 enum Rows<'a, B: Backend> {
-    Device(&'a Batches<B>, Box<dyn Iterator<Item = Part<B>> + 'a>),
+    /// These of them, or all; then the parts of the epoch that are left.
+    Device(&'a Batches<B>, Option<&'a [u32]>, Box<dyn Iterator<Item = Part<B>> + Send + 'a>),
     /// And those that are on the device.
     Streamed(Reading<'a>, VecDeque<Part<B>>),
 }
@@ -58,17 +59,21 @@ struct Part<B: Backend> {
 }
 
 impl<B: Backend> Rows<'_, B> {
-    fn next(&mut self, batch_size: usize, device: &B::Device) -> Result<Part<B>, TrainError> {
-        let next = match self {
-            Self::Device(_, parts) => parts.next(),
+    /// `None` when the epoch has no more.
+    fn next(
+        &mut self,
+        batch_size: usize,
+        device: &B::Device,
+    ) -> Result<Option<Part<B>>, TrainError> {
+        Ok(match self {
+            Self::Device(_, _, parts) => parts.next(),
             Self::Streamed(reading, present) => {
                 if present.is_empty() {
                     present.extend(parts(reading.next()?, batch_size, device)?);
                 }
                 present.pop_front()
             }
-        };
-        Ok(next.expect("a batch for each iteration of the epoch"))
+        })
     }
 }
 
@@ -96,18 +101,19 @@ fn parts<B: Backend>(
 }
 
 impl<'a, B: AutodiffBackend> BurnLearner<'a, B> {
+    /// From `start`, on some rows of the data, or `None` for all.
     pub(crate) fn new(
         task: Task,
         config: &'a TrainConfig,
         objective: &'a Objective<B>,
-        data: &'a DeviceRows<B>,
+        (data, rows): (&'a DeviceRows<B>, Option<&'a [u32]>),
         start: Mlp<B>,
         device: &'a B::Device,
         group: Option<&'a Group<'a>>,
     ) -> Self {
         let (data, batch_size) = match data {
             DeviceRows::All(batches) => {
-                (Rows::Device(batches, Box::new(std::iter::empty())), batches.batch_size())
+                (Rows::Device(batches, rows, Box::new(std::iter::empty())), batches.batch_size())
             }
             DeviceRows::Streamed(rows) => {
                 let batch_size = config.batch_size.rows_of(rows.rows());
@@ -134,14 +140,16 @@ impl<'a, B: AutodiffBackend> BurnLearner<'a, B> {
 impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
     fn start_epoch(&mut self, seed: u64, epoch: usize) {
         match &mut self.data {
-            Rows::Device(data, parts) => {
+            Rows::Device(data, rows, parts) => {
                 let epoch = epoch as u64;
-                *parts = match self.group {
-                    None => Box::new(data.shuffled(seed, epoch).map(|batch| {
-                        let (rows, places) = (batch.rows(), Vec::new());
-                        Part { batch: Some(batch), places, rows }
-                    })),
-                    Some(group) => {
+                let whole = |batch: Batch<B>| {
+                    let (rows, places) = (batch.rows(), Vec::new());
+                    Part { batch: Some(batch), places, rows }
+                };
+                *parts = match (self.group, *rows) {
+                    (None, None) => Box::new(data.shuffled(seed, epoch).map(whole)),
+                    (None, Some(of)) => Box::new(data.shuffled_of(of, seed, epoch).map(whole)),
+                    (Some(group), _) => {
                         let parts = data.shuffled_share(seed, epoch, group.share());
                         Box::new(parts.map(|(batch, places, rows)| Part { batch, places, rows }))
                     }
@@ -156,7 +164,7 @@ impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
     }
 
     fn step(&mut self, at: Step) -> Result<usize, TrainError> {
-        let part = self.data.next(self.batch_size, self.device)?;
+        let Some(part) = self.data.next(self.batch_size, self.device)? else { return Ok(0) };
         self.batch.clone_from(&part.batch);
         let model = self.model.take().expect("put back after each step");
         let (rows, rng) = (part.rows, dropout_rng(at.seed, at.iteration));
@@ -182,8 +190,8 @@ impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
         self.losses.read().take()
     }
 
-    fn model(&self) -> Option<Mlp<B::InnerBackend>> {
-        self.model.as_ref().map(AutodiffModule::valid)
+    fn models(&self) -> Option<Vec<Mlp<B::InnerBackend>>> {
+        self.model.as_ref().map(|model| vec![model.valid()])
     }
 
     fn gradients(&self) -> Vec<(String, Vec<f32>)> {
@@ -224,7 +232,7 @@ impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
             optimizer.load(&saved, model, self.device).map_err(|error| error.to_string())?;
         *self.losses.read() = BatchLosses::load(batches, tensors)?;
         match &mut self.data {
-            Rows::Device(_, all) => drop(all.take(batches).last()),
+            Rows::Device(_, _, all) => drop(all.take(batches).last()),
             Rows::Streamed(reading, _) => reading.skip(batches),
         }
         Ok(())

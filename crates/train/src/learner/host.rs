@@ -38,7 +38,8 @@ pub(crate) struct HostLearner<'a, B: Backend> {
 
 /// Where rows come from.
 enum Rows<'a> {
-    Memory(&'a Dataset),
+    /// These of a dataset, or all.
+    Memory(&'a Dataset, Option<&'a [u32]>),
     /// What has been read last.
     Streamed(Reading<'a>, Option<Dataset>),
 }
@@ -47,14 +48,15 @@ impl Rows<'_> {
     /// The rows that are there.
     fn present(&self) -> Option<&Dataset> {
         match self {
-            Self::Memory(data) => Some(data),
+            Self::Memory(data, _) => Some(data),
             Self::Streamed(_, data) => data.as_ref(),
         }
     }
 }
 
 impl<'a, B: Backend> HostLearner<'a, B> {
-    /// `network` is what `model` starts from.
+    /// `network` is what `model` starts from; it is trained on some rows of the data, or `None` for
+    /// all.
     ///
     /// # Errors
     ///
@@ -64,11 +66,11 @@ impl<'a, B: Backend> HostLearner<'a, B> {
         model: &MlpConfig,
         task: Task,
         config: &TrainConfig,
-        data: &'a TrainData,
+        (data, rows): (&'a TrainData, Option<&'a [u32]>),
         device: &'a B::Device,
         group: Option<&'a Group<'a>>,
     ) -> Result<Self, TrainError> {
-        let batch_size = config.batch_size.rows_of(data.rows());
+        let batch_size = config.batch_size.rows_of(rows.map_or(data.rows(), <[u32]>::len));
         let clipping = config.clipping.map(|clipping| match clipping {
             GradientClipping::Norm(norm) => Clipping::Norm(norm),
             GradientClipping::Value(limit) => Clipping::Value(limit as f32),
@@ -88,7 +90,7 @@ impl<'a, B: Backend> HostLearner<'a, B> {
             slots: config.optimizer.kernel().slots(),
             model: model.clone(),
             data: match data {
-                TrainData::Memory(data) => Rows::Memory(data),
+                TrainData::Memory(data) => Rows::Memory(data, rows),
                 TrainData::Streamed(rows) => {
                     let share = group.map_or(Share::WHOLE, Group::share);
                     Rows::Streamed(Reading::new(rows, batch_size, share), None)
@@ -115,8 +117,8 @@ impl<B: Backend> Learner<B> for HostLearner<'_, B> {
         (self.rows, self.done, self.taken, self.last) = (0, 0, 0, 0..0);
         self.losses = BatchLosses::default();
         match &mut self.data {
-            Rows::Memory(data) => {
-                self.rows = data.rows();
+            Rows::Memory(data, of) => {
+                self.rows = of.map_or(data.rows(), <[u32]>::len);
                 // As `Batches::shuffled`: a single batch keeps the dataset's order.
                 let order = (self.batch_size < self.rows)
                     .then(|| permutation(self.rows, seed, epoch as u64));
@@ -124,7 +126,8 @@ impl<B: Backend> Learner<B> for HostLearner<'_, B> {
                 let places = (0..self.rows).filter(|at| share.takes(at % self.batch_size));
                 self.places.extend(places.map(|place| place as u32));
                 let row = |place: &u32| {
-                    order.as_ref().map_or(*place, |order| order[*place as usize] as u32)
+                    let at = order.as_ref().map_or(*place, |order| order[*place as usize] as u32);
+                    of.map_or(at, |of| of[at as usize])
                 };
                 self.order.extend(self.places.iter().map(row));
             }
@@ -145,13 +148,16 @@ impl<B: Backend> Learner<B> for HostLearner<'_, B> {
             *present = next.data;
         }
         let batch_rows = self.batch_size.min(self.rows - self.done);
+        if batch_rows == 0 {
+            return Ok(0);
+        }
         let end = self.done + batch_rows;
         let own = self.places[self.taken..].partition_point(|place| (*place as usize) < end);
         self.last = self.taken..self.taken + own;
         let rng = dropout_rng(at.seed, at.iteration);
         let rows = &self.order[self.last.clone()];
         let (features, targets, weights) = match self.data.present() {
-            Some(data) => (data.features(), kernel_targets(data), data.weights()),
+            Some(data) => (data.features(), kernel_targets(data.targets()), data.weights()),
             // All of these batches are other ranks'.
             None => (&[][..], Targets::Classes(&[]), None),
         };
@@ -180,7 +186,7 @@ impl<B: Backend> Learner<B> for HostLearner<'_, B> {
 
     fn waiting(&self) -> f64 {
         match &self.data {
-            Rows::Memory(_) => 0.0,
+            Rows::Memory(..) => 0.0,
             Rows::Streamed(reading, _) => reading.waited(),
         }
     }
@@ -189,8 +195,8 @@ impl<B: Backend> Learner<B> for HostLearner<'_, B> {
         self.losses.take()
     }
 
-    fn model(&self) -> Option<Mlp<B>> {
-        self.trainer.network().to_model(&self.model, self.device).ok()
+    fn models(&self) -> Option<Vec<Mlp<B>>> {
+        Some(vec![self.trainer.network().to_model(&self.model, self.device).ok()?])
     }
 
     fn gradients(&self) -> Vec<(String, Vec<f32>)> {
@@ -198,7 +204,8 @@ impl<B: Backend> Learner<B> for HostLearner<'_, B> {
         let Some(data) = self.data.present().filter(|_| !rows.is_empty()) else {
             return Vec::new();
         };
-        let batch = Batch::new(data.features(), kernel_targets(data), data.weights(), rows);
+        let batch =
+            Batch::new(data.features(), kernel_targets(data.targets()), data.weights(), rows);
         let mut all = self.trainer.gradient(&batch).into_iter();
         let shapes = self.model.tensor_shapes().into_iter();
         shapes
@@ -229,8 +236,8 @@ impl<B: Backend> Learner<B> for HostLearner<'_, B> {
         self.trainer.go_on_after(iterations, &slots);
         self.losses = BatchLosses::load(batches, tensors)?;
         match &mut self.data {
-            Rows::Memory(data) => {
-                self.done = data.rows().min(batches * self.batch_size);
+            Rows::Memory(..) => {
+                self.done = self.rows.min(batches * self.batch_size);
                 self.taken = self.places.partition_point(|place| (*place as usize) < self.done);
             }
             Rows::Streamed(reading, _) => reading.skip(batches),

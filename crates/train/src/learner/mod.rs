@@ -2,6 +2,7 @@
 
 mod burn;
 mod host;
+mod members;
 mod reading;
 mod together;
 
@@ -12,18 +13,22 @@ use kiln_model::Mlp;
 
 use crate::error::TrainError;
 
-pub(crate) use self::{burn::BurnLearner, host::HostLearner};
+pub(crate) use self::{
+    burn::BurnLearner,
+    host::HostLearner,
+    members::{MembersLearner, joined, split},
+};
 
 /// Tensors by name.
 pub(crate) type Tensors = BTreeMap<String, TensorData>;
 
-/// A network in training.
+/// A network in training, or several.
 pub(crate) trait Learner<B: Backend> {
     /// Puts the rows in the order of an epoch, counted from 0.
     fn start_epoch(&mut self, seed: u64, epoch: usize);
 
     /// One iteration, on the next batch of the epoch: forward pass, mean loss, backward pass, update.
-    /// Returns the rows of the batch.
+    /// Returns the rows of the batch: none if this network has had all of its own.
     ///
     /// # Errors
     ///
@@ -37,14 +42,14 @@ pub(crate) trait Learner<B: Backend> {
     /// Seconds since the start of the epoch in which no step could be made, for its rows had not been read.
     fn waiting(&self) -> f64;
 
-    /// The network as it is now; `None` if a weight is not finite.
-    fn model(&self) -> Option<Mlp<B>>;
+    /// The networks as they are now; `None` if a weight is not finite.
+    fn models(&self) -> Option<Vec<Mlp<B>>>;
 
     /// The slope of the mean loss of the last batch of the epoch by each weight, as the network is now, by the
     /// names of [`Mlp::tensors`]: without dropout and clipping. Empty before the first step.
     fn gradients(&self) -> Vec<(String, Vec<f32>)>;
 
-    /// All but the network and the order of rows that the rest of the run depends on.
+    /// All but the networks and the order of rows that the rest of the run depends on.
     fn save(&mut self) -> Tensors;
 
     /// Goes on, after `start_epoch` and with the network as it was, where [`Learner::save`] was called:

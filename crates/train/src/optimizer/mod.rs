@@ -341,7 +341,7 @@ impl FromStr for OptimizerConfig {
 }
 
 /// Burn's `Optimizer`, made safe for `dyn`: each of its optimizers is a type of its own.
-pub(crate) trait Step<B: AutodiffBackend> {
+pub(crate) trait Step<B: AutodiffBackend>: Send {
     fn step(&mut self, learning_rate: f64, model: Mlp<B>, gradients: GradientsParams) -> Mlp<B>;
 
     /// What it keeps of the parameters of `model`.
