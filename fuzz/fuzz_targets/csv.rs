@@ -71,10 +71,12 @@ fn settings(table: &Table, reading: u8, target: u8) -> Settings {
         valid_fraction: None,
         streamed: false,
         preprocess: PreprocessConfig {
+            numeric_bins: usize::from(reading >> 7) * 4,
             one_hot_up_to: usize::from(reading >> 7) * 3,
             ..PreprocessConfig::default()
         },
         network,
+        ensemble: kiln::tabular::EnsembleSettings::default(),
         class_weights: kiln::tabular::ClassWeights::None,
         calibration: kiln::tabular::Calibration::None,
         threshold: kiln::train::ThresholdRule::Half,

@@ -136,8 +136,7 @@ impl<'a, B: Backend> Validation<'a, B> {
     ) -> Result<Self, TrainError> {
         let this = |who| Self::of(who, task, loss, &dataset);
         let Some(group) = group else {
-            let this = this(Who::All(Rows::new(host, task, loss, dataset.clone(), device)?))?;
-            return Ok(this);
+            return this(Who::All(Rows::new(host, task, loss, dataset.clone(), device)?));
         };
         let (num_rows, Share { rank, ranks }) = (dataset.rows(), group.share());
         let own = num_rows * rank / ranks..num_rows * (rank + 1) / ranks;

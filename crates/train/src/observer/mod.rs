@@ -65,7 +65,7 @@ pub enum Event<'a> {
         epoch: usize,
         /// Counted from 1 over the whole run.
         iteration: usize,
-        /// In the batch.
+        /// In the batch, or the batches of all networks.
         rows: usize,
         /// Of this step.
         learning_rate: f64,
@@ -146,11 +146,11 @@ pub struct RunInfo {
     pub restarts: usize,
     /// Of this restart.
     pub seed: u64,
-    /// Training rows.
+    /// Training rows: of several networks the sum, for an epoch takes a row once for each that is trained on it.
     pub rows: usize,
     /// Validation rows, 0 for none.
     pub valid_rows: usize,
-    /// Trained numbers in the network.
+    /// Trained numbers in all networks.
     pub parameters: usize,
     /// At most.
     pub num_epochs: usize,
