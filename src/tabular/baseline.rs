@@ -8,8 +8,8 @@ use kiln_train::{
 };
 
 /// Trains a logistic regression on what the classifier's network was trained on: the same features of the
-/// same rows, the same loss, the same seed; several where that was dealt over folds. It is the network without hidden layers, so that what the
-/// hidden layers are worth is what lies between the two.
+/// same rows, the same loss, the same seed; several where the rows were dealt over folds. It is the network
+/// without hidden layers, so that what the hidden layers are worth is what lies between the two.
 ///
 /// A feature of many categories has its vectors here, too, but nothing is multiplied with them except the
 /// output's weights.

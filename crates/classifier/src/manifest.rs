@@ -8,8 +8,7 @@ use crate::ClassifierError;
 ///
 /// Format 2 added `training.class_rows` and `training.history`, which are empty in files of format 1. Format 3 added
 /// `clip` to the scale of a number, which is true where a file does not say it. Format 4 added `members`, which is 1
-/// where a file does not say it, `training.bag_folds`, and
-/// `bins` to a number, of which there are none then.
+/// where a file does not say it, `training.bag_folds`, and `bins` to a number, of which there are none then.
 pub const FORMAT_VERSION: u32 = 4;
 
 /// Most networks that a classifier may have.

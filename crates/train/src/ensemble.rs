@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     error::TrainError,
     objective::check_data,
-    predict::{Predictions, Rows, check_head, decided},
+    predict::{Predictions, Rows, check_head, decided, predict},
 };
 
 /// The networks of an ensemble, and which rows each of them is trained on.
@@ -203,9 +203,14 @@ pub fn predict_together<B: KilnBackend>(
     dataset: &Dataset,
     device: &B::Device,
 ) -> Result<Predictions, TrainError> {
-    let host = check_models(models, task, dataset)?;
-    let rows = Rows::new(host, task, loss, dataset.clone(), device)?;
-    Ok(together(&rows, models, task, &Loss::new(task, loss)?, dataset.targets()))
+    let predict = |model| predict(model, task, loss, dataset, device);
+    if let [model] = models {
+        return predict(model);
+    }
+    let logits = models.iter().map(|model| Ok(predict(model)?.logits));
+    let logits = logits.collect::<Result<Vec<_>, TrainError>>()?;
+    let (loss, pooled) = (Loss::new(task, loss)?, pooled_logits(task, &logits));
+    Ok(decided(task, &loss, dataset.targets(), pooled))
 }
 
 /// What all networks say about the same rows.
