@@ -32,6 +32,8 @@ TRAIN_ROWS = 20_000
 ROWS = 1_000_000
 CHUNK = 100_000
 NUMBERS, NAMES = 15, 5
+# One network on plain columns, as in Python.
+ONE = ["--preset", "fast", "--numeric-bins", "0"]
 
 
 def main():
@@ -57,7 +59,7 @@ def compare_training(args, scratch):
         print(f"train: skipped, no {args.penguins} (--penguins names it)")
         return
     model = scratch / "penguins.safetensors"
-    kiln = [args.kiln, "train", args.penguins, "--target", "species", "--quiet", "-o", model]
+    kiln = [args.kiln, "train", args.penguins, "--target", "species", *ONE, "--quiet", "-o", model]
     python = [sys.executable, HERE / "python/train.py", args.penguins, "species"]
     print("train on penguins.csv, the whole process")
     report(*alternate(kiln, python, args.pairs or 7))
@@ -68,7 +70,7 @@ def compare_prediction(args, scratch):
     write_rows(sample, TRAIN_ROWS, seed=SEED, target=True)
     write_rows(file, ROWS, seed=SEED + 1)
     ours, theirs = scratch / "model.safetensors", scratch / "model.joblib"
-    run([args.kiln, "train", sample, "--target", "target", "--quiet", "-o", ours])
+    run([args.kiln, "train", sample, "--target", "target", *ONE, "--quiet", "-o", ours])
     run([sys.executable, HERE / "python/train.py", sample, "target", theirs])
 
     output = scratch / "predictions.csv"
@@ -85,7 +87,7 @@ def measure_memory(args, scratch):
     sample, file = scratch / "sample.csv", scratch / "rows.csv"
     write_rows(sample, TRAIN_ROWS, seed=SEED, target=True)
     model, output = scratch / "model.safetensors", scratch / "predictions.csv"
-    run([args.kiln, "train", sample, "--target", "target", "--quiet", "-o", model])
+    run([args.kiln, "train", sample, "--target", "target", *ONE, "--quiet", "-o", model])
     write_rows(file, ROWS, seed=SEED + 1)
     _, body = file.read_bytes().split(b"\n", maxsplit=1)
     print("peak memory of `kiln predict`")

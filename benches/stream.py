@@ -62,7 +62,7 @@ def write(path, rows):
 def run(args, table, flags):
     history = args.folder / "history.jsonl"
     command = [args.kiln, "train", table, "--target", "class", "-o", args.folder / "model", "--history", history]
-    command += ["--hidden", "256,128", "--epochs", str(args.epochs), "--json", "-q", *flags]
+    command += ["--preset", "fast", "--numeric-bins", "0", "--hidden", "256,128", "--epochs", str(args.epochs), "--json", "-q", *flags]
     started = time.time()
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     peak = 0

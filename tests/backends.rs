@@ -16,10 +16,10 @@ use kiln::{
         digits, scan,
     },
     model::{LossConfig, MlpConfig, Task},
-    tabular::{ClassWeights, Prepared, Recipe, Settings, Validation, train as train_table},
+    tabular::{Prepared, Preset, Recipe, Settings, Validation, train as train_table},
     train::{
-        BatchSize, Checkpoints, Evaluation, Event, Hooks, Observer, Recorder, ThresholdRule,
-        TrainConfig, TrainError, fit, fit_with, predict,
+        BatchSize, Checkpoints, Evaluation, Event, Hooks, Observer, Recorder, TrainConfig,
+        TrainError, fit, fit_with, predict,
     },
 };
 
@@ -209,25 +209,12 @@ impl Job for TrainFruit {
 
     fn run<B: TrainBackend>(self, device: B::Device) {
         let table = fruit("fruit.csv");
-        let Recipe { valid_fraction, mut preprocess, network, mut train, calibration, ensemble } =
-            Recipe::new(table.num_rows());
-        train.num_epochs = 2;
+        let recipe = Recipe::new(Preset::Default, table.num_rows(), table.columns().len());
+        let columns = SchemaOptions { target: vec!["kind".to_owned()], ..SchemaOptions::default() };
+        let mut settings = Settings::new(recipe, columns);
+        settings.train.num_epochs = 2;
         // The colours are embedded.
-        preprocess.one_hot_up_to = 3;
-        let settings = Settings {
-            loss: TargetKind::Auto,
-            positive: None,
-            columns: SchemaOptions { target: vec!["kind".to_owned()], ..SchemaOptions::default() },
-            valid_fraction: Some(valid_fraction),
-            streamed: false,
-            preprocess,
-            network,
-            ensemble,
-            class_weights: ClassWeights::None,
-            calibration,
-            threshold: ThresholdRule::Half,
-            train,
-        };
+        settings.preprocess.one_hot_up_to = 3;
         let prepared = Prepared::new(table, &settings).unwrap();
         let rows: Vec<usize> = (0..prepared.num_rows()).collect();
         let held_out = Validation::HeldOut;

@@ -138,10 +138,10 @@ fn more_epochs_go_on_and_other_options_are_refused() {
     let folder = begun();
     let differs = |what: &str| format!("the run can't be resumed: {what}");
     for (flags, what) in [
-        ("--learning-rate 0.5", "`learning_rate` is 0.5, and it began with 0.001"),
+        ("--learning-rate 0.5", "`learning_rate` is 0.5, and it began with 0.01"),
         ("--hidden 4", "`hidden` is [4], and it began with [8]"),
         ("--seed 1", "`seed` is 1, and it began with 0"),
-        ("--scaling standard", "`scaling` is \"standard\", and it began with \"robust\""),
+        ("--scaling robust", "`scaling` is \"robust\", and it began with \"standard\""),
         ("--weight b", "`weight` is \"b\", and it began with not given"),
     ] {
         folder.fails_with(2, &format!("train --resume run {flags}"), &differs(what));
@@ -149,7 +149,7 @@ fn more_epochs_go_on_and_other_options_are_refused() {
     folder.write("other.csv", common::good_but(9, "0.5,0.5,x"));
     let run = folder.run("train other.csv --resume run -q");
     let start =
-        "error: the run can't be resumed: `training data` is 51 rows of 2 features with SHA";
+        "error: the run can't be resumed: `training data` is 60 rows of 18 features with SHA";
     assert!(run.stderr.starts_with(start) && run.code == Some(1), "{run:?}");
     let run = folder.run("train --resume run --epochs 3 -q");
     let what = "`epochs` is 3, and it began with 4, which may grow only";

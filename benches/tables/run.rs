@@ -1,6 +1,11 @@
-//! One table: train, predict and score, fold by fold.
+//! One table: train, predict and score, fold by fold and seed by seed.
 
-use std::{env, fs, path::Path, process::Command, time::Instant};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
 
 use anyhow::{Context, bail, ensure};
 use kiln::{
@@ -8,32 +13,79 @@ use kiln::{
     train::{ConfusionMatrix, log_loss, macro_ovr, roc_auc},
 };
 
-use super::{FOLDS, Scores, Table, Target};
+use super::{
+    FOLDS,
+    baselines::{Table, Target},
+    results::{Outcome, Results, Scores},
+};
 
-/// Mean scores over the folds, and mean seconds of `kiln train`.
-pub(super) fn run_table(folder: &Path, table: &Table) -> anyhow::Result<(Scores, f64)> {
+/// Trains on all folds but one, for each of them and each seed, but what is there already.
+pub(super) fn measure(
+    folder: &Path,
+    table: &Table,
+    preset: &str,
+    flags: &[String],
+    seeds: u64,
+    results: &mut Results,
+) -> anyhow::Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let [model, output] = ["model.safetensors", "out.csv"].map(|name| scratch.path().join(name));
+    for fold in 0..FOLDS {
+        let measured = |seed| {
+            results.of(&table.name, preset, flags).any(|of| (of.fold, of.seed) == (fold, seed))
+        };
+        let missing: Vec<u64> = (0..seeds).filter(|seed| !measured(*seed)).collect();
+        if missing.is_empty() {
+            continue;
+        }
+        let [train, test] = write_fold(folder, table, fold, scratch.path())?;
+        for seed in missing {
+            let mut command = kiln();
+            command.arg("train").arg(&train).args(options(table)).arg("-o").arg(&model);
+            command.args(["--json", "--preset", preset, "--seed", &seed.to_string()]).args(flags);
+            let (seconds, said) = run(&mut command).with_context(|| table.name.clone())?;
+            let said: serde_json::Value = serde_json::from_str(&said)?;
+            run(kiln().arg("predict").arg(&model).arg(&test).arg("-o").arg(&output))?;
+            let scores = score(table, &test, &output).with_context(|| format!("fold {fold}"))?;
+            eprintln!(
+                "{} {preset} {}fold {fold} seed {seed}: accuracy {:.4}, log loss {:.4}, {seconds:.1} s",
+                table.name,
+                flags.iter().map(|flag| format!("{flag} ")).collect::<String>(),
+                scores.accuracy,
+                scores.log_loss,
+            );
+            results.add(Outcome {
+                table: table.name.clone(),
+                preset: preset.to_owned(),
+                flags: flags.to_vec(),
+                fold,
+                seed,
+                scores,
+                promised_log_loss: said["valid"]["log_loss"].as_f64().context("no log loss")?,
+                seconds,
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// The rows of all folds but one, and those of this one, as files.
+pub(super) fn write_fold(
+    folder: &Path,
+    table: &Table,
+    fold: usize,
+    scratch: &Path,
+) -> anyhow::Result<[PathBuf; 2]> {
     let text = fs::read(folder.join(&table.file))?;
     let folds: Vec<usize> = fs::read_to_string(folder.join(format!("folds/{}.csv", table.name)))?
         .lines()
         .map(str::parse)
         .collect::<Result<_, _>>()?;
-    let scratch = tempfile::tempdir()?;
-    let (mut scores, mut seconds) = (Vec::new(), 0.0);
-    for fold in 0..FOLDS {
-        let [train, test, model, output] =
-            ["train.csv", "test.csv", "model.safetensors", "out.csv"]
-                .map(|name| scratch.path().join(name));
-        let (others, this) = split(&text, table, &folds, fold)?;
-        fs::write(&train, others)?;
-        fs::write(&test, this)?;
-
-        let mut command = kiln();
-        command.arg("train").arg(&train).args(options(table)).arg("-o").arg(&model);
-        seconds += run(&mut command)?;
-        run(kiln().arg("predict").arg(&model).arg(&test).arg("-o").arg(&output))?;
-        scores.push(score(table, &test, &output).with_context(|| format!("fold {fold}"))?);
-    }
-    Ok((Scores::mean(&scores), seconds / FOLDS as f64))
+    let (others, this) = split(&text, table, &folds, fold)?;
+    let paths = ["train.csv", "test.csv"].map(|name| scratch.join(name));
+    fs::write(&paths[0], others)?;
+    fs::write(&paths[1], this)?;
+    Ok(paths)
 }
 
 /// The rows of the other folds and those of this one, each as it stands in the file, below its
@@ -69,7 +121,7 @@ fn split(
 }
 
 /// What `index.json` says of the table and the command can't find out by itself.
-fn options(table: &Table) -> Vec<String> {
+pub(super) fn options(table: &Table) -> Vec<String> {
     let mut options = vec![match &table.target {
         Target::Name(name) => format!("--target={name}"),
         Target::Index(index) => format!("--target={}", index + 1),
@@ -91,22 +143,22 @@ fn options(table: &Table) -> Vec<String> {
     options
 }
 
-fn kiln() -> Command {
+pub(super) fn kiln() -> Command {
     let built = || env!("CARGO_BIN_EXE_kiln").into();
     let mut command = Command::new(env::var_os("KILN_BIN").unwrap_or_else(built));
     command.arg("--quiet");
     command
 }
 
-/// Seconds that the command took.
-fn run(command: &mut Command) -> anyhow::Result<f64> {
+/// Seconds that the command took, and what it said.
+pub(super) fn run(command: &mut Command) -> anyhow::Result<(f64, String)> {
     let start = Instant::now();
     let output = command.output().with_context(|| format!("{command:?}"))?;
     let seconds = start.elapsed().as_secs_f64();
     if !output.status.success() {
         bail!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
     }
-    Ok(seconds)
+    Ok((seconds, String::from_utf8(output.stdout)?))
 }
 
 /// How good the predictions in `output` are for the rows of `test`, which stand in the same order.

@@ -5,8 +5,8 @@
 use std::io::Cursor;
 
 use kiln::{
-    data::{PreprocessConfig, ReadOptions, SchemaOptions, Table, TableReader, TargetKind},
-    tabular::{Prepared, Recipe, Settings, TabularError},
+    data::{ReadOptions, SchemaOptions, Table, TableReader, TargetKind},
+    tabular::{Prepared, Preset, Recipe, Settings, TabularError},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -49,39 +49,23 @@ fn settings(table: &Table, reading: u8, target: u8) -> Settings {
     if target & 16 != 0 {
         targets.push(name((target & 15).wrapping_add(1)));
     }
-    let Recipe { network, train, .. } = Recipe::new(table.num_rows());
-    Settings {
-        columns: SchemaOptions {
-            target: targets,
-            weight: (target & 32 != 0).then(|| name((target & 15).wrapping_add(2))),
-            categorical: if target & 64 != 0 {
-                vec![name((target & 15).wrapping_add(3))]
-            } else {
-                vec![]
-            },
-            numeric: if target & 128 != 0 {
-                vec![name((target & 15).wrapping_add(4))]
-            } else {
-                vec![]
-            },
-            ..SchemaOptions::default()
+    let columns = SchemaOptions {
+        target: targets,
+        weight: (target & 32 != 0).then(|| name((target & 15).wrapping_add(2))),
+        categorical: if target & 64 != 0 {
+            vec![name((target & 15).wrapping_add(3))]
+        } else {
+            vec![]
         },
-        loss: kinds[usize::from(reading >> 5 & 3)],
-        positive: None,
-        valid_fraction: None,
-        streamed: false,
-        preprocess: PreprocessConfig {
-            numeric_bins: usize::from(reading >> 7) * 4,
-            one_hot_up_to: usize::from(reading >> 7) * 3,
-            ..PreprocessConfig::default()
-        },
-        network,
-        ensemble: kiln::tabular::EnsembleSettings::default(),
-        class_weights: kiln::tabular::ClassWeights::None,
-        calibration: kiln::tabular::Calibration::None,
-        threshold: kiln::train::ThresholdRule::Half,
-        train,
-    }
+        numeric: if target & 128 != 0 { vec![name((target & 15).wrapping_add(4))] } else { vec![] },
+        ..SchemaOptions::default()
+    };
+    let recipe = Recipe::new(Preset::Fast, table.num_rows(), names.len());
+    let mut settings = Settings::new(recipe, columns);
+    settings.loss = kinds[usize::from(reading >> 5 & 3)];
+    settings.preprocess.numeric_bins = usize::from(reading >> 7) * 4;
+    settings.preprocess.one_hot_up_to = usize::from(reading >> 7) * 3;
+    settings
 }
 
 fn dataset(table: Table, settings: &Settings) -> Result<(), TabularError> {

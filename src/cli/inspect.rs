@@ -12,12 +12,13 @@ use kiln::{
         Transform, Trap, infer_schema,
     },
     model::Task,
+    tabular::Settings,
 };
 use serde::Serialize;
 
 use super::{
     console::Console,
-    options::{ReadArgs, column},
+    options::{Options, ReadArgs, column},
     report::{aligned, describe, kind},
 };
 
@@ -188,6 +189,7 @@ fn model_text(path: &Path, manifest: &Manifest) -> String {
     let activation = manifest.network.activation.name();
     text += &format!("\n{networks} ({activation}):\n{}\n", manifest.network);
     text += &trained(training);
+    text += &settings(training);
     if let Some(metrics) = manifest.metrics.as_object() {
         text += "\nmetrics on the validation rows:\n";
         for (name, value) in metrics {
@@ -218,6 +220,17 @@ fn trained(training: &Training) -> String {
         training.kept_epoch,
         training.stop_reason
     )
+}
+
+/// All options of the run, as `kiln train --config` takes them; none of a network that was trained elsewhere.
+fn settings(training: &Training) -> String {
+    let Ok(settings) = serde_json::from_value::<Settings>(training.config.clone()) else {
+        return String::new();
+    };
+    let options = Options::from_settings(&settings, &Options::default());
+    let options = toml::to_string(&options).expect("options are plain data");
+    let lines: String = options.lines().map(|line| format!("  {line}\n")).collect();
+    format!("\nsettings, as `kiln train --config FILE` takes them:\n{lines}")
 }
 
 fn describe_transform(transform: &Transform) -> String {

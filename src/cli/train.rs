@@ -10,7 +10,7 @@ use kiln::{
     data::{Format, Scanned, Table, TableFile, TableReader, Trap},
     model::Normalization,
     tabular::{
-        Asked, Prepared, Recipe, Settings, TrainedOn, Validation, assess, scan_file, train,
+        Asked, Prepared, Preset, Recipe, Settings, TrainedOn, Validation, assess, scan_file, train,
         train_streamed,
     },
     train::{Checkpoints, HistoryFile, Hooks, Observer, ProgressBar, Scores},
@@ -28,8 +28,9 @@ use super::{
 
 /// Train a classifier on a CSV, TSV or Parquet file
 ///
-/// Holds out validation rows, fits the preprocessing on the others, trains until the validation loss
-/// no longer falls, and writes one file that holds the network, the preprocessing and the classes.
+/// Deals the rows over folds, trains several networks that leave out one fold each, keeps the epoch that is best
+/// on what they left out, and writes one file that holds the networks, the preprocessing and the classes. See
+/// --preset for other ways.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// CSV, TSV or Parquet, perhaps compressed by gzip or zstd; `-` is stdin
@@ -106,7 +107,7 @@ fn train_in(args: Args, process: Process<'_>, console: Console) -> anyhow::Resul
             Source::Table(*reader.format(), Table::from_reader(reader)?)
         }
     };
-    let (name, columns, recipe) = source.facts()?;
+    let (name, columns, recipe) = source.facts(options.preset.unwrap_or_default(), &process)?;
     let settings = options.resolve(name, columns, recipe)?;
     let mut resolved = Options::from_settings(&settings, &options);
     if args.print_config {
@@ -178,11 +179,24 @@ enum Rows {
 
 impl Source {
     /// Name, columns, and the recipe for so many rows.
-    fn facts(&self) -> anyhow::Result<(&str, &[String], Recipe)> {
+    fn facts(
+        &self,
+        preset: Preset,
+        process: &Process<'_>,
+    ) -> anyhow::Result<(&str, &[String], Recipe)> {
         Ok(match self {
-            Self::Table(_, table) => (table.name(), table.columns(), Recipe::new(table.num_rows())),
+            Self::Table(_, table) => {
+                let columns = table.columns();
+                let recipe = Recipe::new(preset, table.num_rows(), columns.len());
+                // However many there are, that the result is the same.
+                let recipe = match process.ranks() {
+                    Some(_) => recipe.with_one_network(),
+                    None => recipe,
+                };
+                (table.name(), columns, recipe)
+            }
             Self::File(file) => {
-                (file.name(), file.columns(), Recipe::streamed(file.estimated_rows()?))
+                (file.name(), file.columns(), Recipe::streamed(preset, file.estimated_rows()?))
             }
         })
     }
@@ -325,7 +339,7 @@ impl Job for Train<'_> {
             task: &manifest.task,
             classes: manifest.target.classes(),
             features: manifest.preprocessor.feature_names().len(),
-            parameters: manifest.network.num_parameters() * manifest.members,
+            parameters: manifest.num_parameters(),
             members: manifest.members,
             bag_folds: manifest.training.bag_folds,
             train_rows: outcome.train_rows,

@@ -7,7 +7,7 @@ use kiln_train::{
 };
 
 use super::{
-    baseline::logistic_regression,
+    baseline::{linear_columns, logistic_regression},
     error::TabularError,
     evaluate::{scored, table_rows},
     prepare::Prepared,
@@ -115,15 +115,16 @@ pub fn assess<B: TrainBackend>(
     }
     if let Some(parts) = &parts {
         assessment.shared_rows = Some(shared(manifest, (table, &rows), parts, held_out_of)?);
-        let (train, members) = (parts.train.clone(), &parts.members);
+        let columns = linear_columns(&manifest.preprocessor);
+        let (train, members) = (parts.train.with_columns(&columns), &parts.members);
         let (members, valid) = match &parts.valid {
             Valid::Folds => (members, None),
-            Valid::Rows(_, dataset) => (&Members::ONE, Some(dataset.clone())),
+            Valid::Rows(_, dataset) => (&Members::ONE, Some(dataset.with_columns(&columns))),
             Valid::None => (&Members::ONE, None),
         };
         match logistic_regression::<B>(manifest, members, train, valid, device) {
             Ok(models) => {
-                let found = predict(&models, held_out_of, &dataset)?;
+                let found = predict(&models, held_out_of, &dataset.with_columns(&columns))?;
                 let evaluation = Scores::new(manifest.task, &dataset, &found).evaluation();
                 let name = "logistic regression".to_owned();
                 assessment.baselines.push(Baseline { name, evaluation });

@@ -1,5 +1,5 @@
 use kiln_classifier::{Manifest, embeddings_of};
-use kiln_data::Dataset;
+use kiln_data::{Dataset, Preprocessor, Transform};
 use kiln_kernels::TrainBackend;
 use kiln_model::{Mlp, MlpConfig};
 use kiln_train::{
@@ -7,9 +7,26 @@ use kiln_train::{
     fit_members,
 };
 
-/// Trains a logistic regression on what the classifier's network was trained on: the same features of the
-/// same rows, the same loss, the same seed; several where the rows were dealt over folds. It is the network
-/// without hidden layers, so that what the hidden layers are worth is what lies between the two.
+/// The columns of the features that a linear model takes: all but those of bins, with which it would be no
+/// linear one.
+pub(super) fn linear_columns(preprocessor: &Preprocessor) -> Vec<usize> {
+    let ranges = preprocessor.feature_ranges().into_iter();
+    let columns = ranges.zip(preprocessor.features()).flat_map(|(range, feature)| {
+        let bins = match &feature.transform {
+            Transform::Numeric(numeric) => numeric.bins.as_ref().map_or(0, |bins| bins.width()),
+            _ => 0,
+        };
+        // The number comes before its bins.
+        let number = range.start;
+        range.filter(move |column| !(number + 1..=number + bins).contains(column))
+    });
+    let mut columns: Vec<usize> = columns.collect();
+    columns.sort_unstable();
+    columns
+}
+
+/// Trains a logistic regression on the [`linear_columns`] of what the classifier's network was trained on: the
+/// same rows, the same loss, the same seed; several where the rows were dealt over folds.
 ///
 /// A feature of many categories has its vectors here, too, but nothing is multiplied with them except the
 /// output's weights.
@@ -21,7 +38,7 @@ pub(super) fn logistic_regression<B: TrainBackend>(
     device: &B::Device,
 ) -> Result<Vec<Mlp<B::InnerBackend>>, TrainError> {
     let rows = train.rows();
-    let network = MlpConfig::new(manifest.preprocessor.d_input(), manifest.task.d_output())
+    let network = MlpConfig::new(train.d_input(), manifest.task.d_output())
         .with_embeddings(embeddings_of(&manifest.preprocessor));
     // The loss has one valley: a fixed recipe comes close to its floor, whatever the table, if there are
     // iterations enough.

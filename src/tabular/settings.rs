@@ -3,10 +3,15 @@ use kiln_model::{Activation, Normalization};
 use kiln_train::{ThresholdRule, TrainConfig};
 use serde::{Deserialize, Serialize};
 
+use super::recipe::{Preset, Recipe};
+
 /// All that decides what is learned from a table, every default filled in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
+    /// Where the defaults are from.
+    #[serde(default)]
+    pub preset: Preset,
     /// The target's columns, and what is known of the others.
     pub columns: SchemaOptions,
     /// Which loss the target is trained with, and so what it means.
@@ -36,6 +41,29 @@ pub struct Settings {
     pub threshold: ThresholdRule,
     /// How the network is trained. The class weights of its loss are replaced by `class_weights`.
     pub train: TrainConfig,
+}
+
+impl Settings {
+    /// What the recipe says, for a target of these columns.
+    pub fn new(recipe: Recipe, columns: SchemaOptions) -> Self {
+        let Recipe { preset, valid_fraction, preprocess, network, ensemble, calibration, train } =
+            recipe;
+        Self {
+            preset,
+            columns,
+            loss: TargetKind::Auto,
+            positive: None,
+            valid_fraction: (ensemble.bag_folds == 0).then_some(valid_fraction),
+            streamed: false,
+            preprocess,
+            network,
+            ensemble,
+            class_weights: ClassWeights::None,
+            calibration,
+            threshold: ThresholdRule::default(),
+            train,
+        }
+    }
 }
 
 /// The network but for its width at both ends, which the data decide.

@@ -1,11 +1,11 @@
 use burn_autodiff::Autodiff;
 use burn_flex::Flex;
-use kiln_data::{ReadOptions, SchemaOptions, Table, TableReader, TargetKind};
-use kiln_train::{Evaluation, Hooks, ThresholdRule};
+use kiln_data::{ReadOptions, SchemaOptions, Table, TableReader};
+use kiln_train::{Evaluation, Hooks};
 
 use super::{
-    Calibration, ClassWeights, EnsembleSettings, Folds, Outcome, Prepared, Recipe, Settings,
-    TabularError, Validation, cross_validate, evaluate, train,
+    Calibration, ClassWeights, Folds, Outcome, Prepared, Preset, Recipe, Settings, TabularError,
+    Validation, cross_validate, evaluate, train,
 };
 
 type B = Autodiff<Flex>;
@@ -29,26 +29,15 @@ fn table(text: String) -> Table {
 }
 
 fn settings() -> Settings {
-    let Recipe { valid_fraction, preprocess, network, mut train, .. } = Recipe::new(60);
-    train.num_epochs = 40;
-    Settings {
-        loss: TargetKind::Auto,
-        positive: None,
-        columns: SchemaOptions {
-            target: vec!["kind".to_owned()],
-            fold: Some("fold".to_owned()),
-            ..SchemaOptions::default()
-        },
-        streamed: false,
-        valid_fraction: Some(valid_fraction),
-        preprocess,
-        network,
-        ensemble: EnsembleSettings::default(),
-        class_weights: ClassWeights::None,
-        calibration: Calibration::None,
-        threshold: ThresholdRule::Half,
-        train,
-    }
+    let columns = SchemaOptions {
+        target: vec!["kind".to_owned()],
+        fold: Some("fold".to_owned()),
+        ..SchemaOptions::default()
+    };
+    let mut settings = Settings::new(Recipe::new(Preset::Fast, 60, 4), columns);
+    settings.train.num_epochs = 40;
+    settings.calibration = Calibration::None;
+    settings
 }
 
 fn run(

@@ -233,6 +233,7 @@ fn learn<B: TrainBackend>(
             kept_epoch: trained.kept_epoch,
             stop_reason: match trained.stop {
                 StopReason::Epochs => "all epochs done".to_owned(),
+                StopReason::TimeBudget => "no more time".to_owned(),
                 StopReason::Patience => "no more improvement".to_owned(),
             },
             backend: backend.to_owned(),

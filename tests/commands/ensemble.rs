@@ -23,19 +23,19 @@ fn networks_left_out_of_a_fold_say_how_good_they_are() {
     let said = folder.succeeds(&format!("{train} --report r.html"));
     let rows = good().lines().count() - 1;
     for part in [
-        format!("trained 8 networks on {rows} rows, 2 features, "),
+        format!("trained 8 networks on {rows} rows, 18 features, "),
         format!("on {rows} rows, each by the networks that were not trained on it"),
         "logistic".to_owned(),
     ] {
         assert!(said.contains(&part), "{part:?} in {said}");
     }
     let page = folder.read("r.html");
-    for part in ["each by the networks that left out its fold of 4", "8 of 128-128, relu"] {
+    for part in ["each by the networks that left out its fold of 4", "8 of 128-128, mish"] {
         assert!(page.contains(part), "{part}");
     }
     let text = folder.succeeds("inspect m.safetensors");
     for part in [
-        "each of 8 networks, whose probabilities are averaged (relu):",
+        "each of 8 networks, whose probabilities are averaged (mish):",
         &format!(
             "trained on {rows} rows of good.csv (in 4 folds, of which each network left out one)"
         ),
@@ -68,7 +68,7 @@ fn networks_of_several_seeds_share_held_out_rows() {
         folder.succeeds("predict m.safetensors good.csv -o p.csv -q");
         (summary, numbers(&folder.read("p.csv")))
     };
-    let (one, _) = train("");
+    let (one, _) = train("--preset fast");
     let (several, mean) = train("--members 3 --valid-fraction 0.15");
     assert_eq!(several["members"], 3);
     assert_eq!(several["train_rows"], one["train_rows"]);

@@ -27,7 +27,7 @@ fn predictions(folder: &Folder, model: &str, rows: &str) -> String {
 
 #[test]
 fn exported_weights_come_back_as_the_same_model() {
-    let folder = Folder::with_model();
+    let folder = Folder::with_small_model();
     let rows = folder.read("good.csv");
     let expected = predictions(&folder, "model.safetensors", &rows);
     folder.succeeds("export model.safetensors --format pytorch -o torch.safetensors");
@@ -49,7 +49,8 @@ fn a_network_with_normalization_and_vectors_of_categories_comes_back() {
     folder.write("t.csv", &rows);
     for normalization in ["batch", "layer"] {
         folder.succeeds(&format!(
-            "train t.csv --target class --normalization {normalization} --epochs 2 -q -o model.safetensors"
+            "train t.csv --target class --preset fast --numeric-bins 0 --normalization {normalization} --epochs 2 -q \
+             -o model.safetensors"
         ));
         folder.succeeds("export model.safetensors --format pytorch -o torch.safetensors");
         folder.succeeds("import torch.safetensors -o back.safetensors");
@@ -134,7 +135,7 @@ fn labels_are_outputs_of_their_own() {
 
 #[test]
 fn what_is_missing_or_wrong_is_said() {
-    let folder = Folder::with_model();
+    let folder = Folder::with_small_model();
     line(&folder);
     let import = "import line.safetensors -o m.safetensors";
     let fails = |flags: &str, message: &str| folder.fails(&format!("{import} {flags}"), message);

@@ -33,7 +33,11 @@ fn a_model_file_is_described_by_its_parts() {
         "task: binary\n",
         "target: class\n",
         "classes: x, y\n",
-        "trained on 51 rows of good.csv (9 more for validation)",
+        "trained on 60 rows of good.csv (in 4 folds, of which each network left out one)",
+        // What was chosen, where nothing was said.
+        "\n  preset = \"default\"\n",
+        "\n  members = 16\n  bag_folds = 4\n",
+        "\n  learning_rate = 0.01\n",
     ] {
         assert!(text.contains(part), "{part:?} in {text}");
     }

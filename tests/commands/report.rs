@@ -68,7 +68,7 @@ fn a_report_and_its_charts_are_written() {
 
 #[test]
 fn baselines_and_intervals_stand_beside_the_model() {
-    let (folder, summary) = trained("");
+    let (folder, summary) = trained("--preset fast");
     let valid = &summary["valid"];
     // 9 of 60 rows, 4 or 5 of each class.
     assert_eq!(valid["rows"], 9);

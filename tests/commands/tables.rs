@@ -26,7 +26,7 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"))
 }
 
-/// The values of each column, numbers as text where the file has text.
+/// The values of each column, each number in the digits of an `f32`.
 fn cells(folder: &Folder, name: &str) -> (Vec<String>, Vec<Vec<String>>) {
     let table = Table::read(&folder.path(name), &ReadOptions::default()).unwrap();
     let mut columns = vec![Vec::new(); table.columns().len()];
@@ -35,7 +35,9 @@ fn cells(folder: &Folder, name: &str) -> (Vec<String>, Vec<Vec<String>>) {
             let cells = Cells::new(rows.batch.column(column));
             values.extend((0..rows.batch.num_rows()).map(|row| match cells.get(row) {
                 Cell::Missing => String::new(),
-                Cell::Text(text) => text.to_owned(),
+                Cell::Text(text) => {
+                    text.parse::<f32>().map_or_else(|_| text.to_owned(), |value| value.to_string())
+                }
                 Cell::Number(value) => (value as f32).to_string(),
                 Cell::Integer(value) => value.to_string(),
                 Cell::Boolean(value) => value.to_string(),

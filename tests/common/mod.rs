@@ -36,6 +36,18 @@ impl Folder {
         folder
     }
 
+    /// The same of one network, whose features are the two columns.
+    #[allow(dead_code, reason = "not every test with this module needs it")]
+    pub(crate) fn with_small_model() -> Self {
+        let folder = Self::new();
+        folder.write("good.csv", good());
+        folder.succeeds(
+            "train good.csv --target class --preset fast --numeric-bins 0 -o model.safetensors \
+             --epochs 3 -q",
+        );
+        folder
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }

@@ -58,7 +58,7 @@ pub(crate) fn of_members(
 ) -> Classifier<Flex> {
     let mut features = vec![
         json!({"name": "mass (g)", "missing": ["-999"], "transform": {"numeric": {"median": 2.5,
-            "scale": {"center": 2.0, "spread": 1.5}, "bins": [-3.5, 1.0, 2.5, 4.0], "missing_column": true}}}),
+            "scale": {"center": 2.0, "spread": 1.5}, "bins": {"edges": [-3.5, 1.0, 2.5, 4.0], "means": [0.9, 0.5, 0.125]}, "missing_column": true}}}),
         json!({"name": "type", "missing": [], "transform": "boolean"}),
         json!({"name": "Type", "missing": ["?"], "transform": {"one_hot":
             {"categories": ["NA", "b\"}", "ö", "x"], "missing_column": true}}}),

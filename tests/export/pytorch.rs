@@ -79,13 +79,13 @@ fn logits_of_the_sequential_are_those_of_kiln() {
 
 #[test]
 fn the_command_prints_what_loads_the_file() {
-    let folder = Folder::with_model();
+    let folder = Folder::with_small_model();
     let said = folder.succeeds("export model.safetensors --format pytorch -o m.safetensors");
     assert_eq!(
         said,
         "m.safetensors: weights of a torch.nn.Sequential\n\n\
          state = load_file(\"m.safetensors\")\n\
-         model = nn.Sequential(nn.Linear(2, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 1)).eval()\n\
+         model = nn.Sequential(nn.Linear(2, 128), nn.Mish(), nn.Linear(128, 128), nn.Mish(), nn.Linear(128, 1)).eval()\n\
          model.load_state_dict(state)\n\n\
          2 preprocessed features: a, b\n"
     );

@@ -257,12 +257,12 @@ fn a_network_too_large_for_source_text_is_refused() {
     let mut manifest =
         classifier(ACTIVATIONS[1], NORMALIZATIONS[0], target, false).manifest().clone();
     let d_input = manifest.network.d_input;
-    manifest.network = MlpConfig::new(d_input, 1).with_hidden(vec![400, 500]);
+    manifest.network = MlpConfig::new(d_input, 1).with_hidden(vec![1000, 1000]);
     let device = Default::default();
     let model = manifest.network.init::<Flex>(&device).unwrap();
     let classifier = Classifier::new(manifest, &[model], &device).unwrap();
     assert_eq!(
         RustSource::new(&classifier).unwrap_err().to_string(),
-        "the network has 207001 parameters, expected at most 200000 in Rust source: ONNX takes more"
+        "the network has 1017001 parameters, expected at most 1000000 in Rust source: ONNX takes more"
     );
 }

@@ -215,6 +215,11 @@ impl Manifest {
         self.validate_columns()
     }
 
+    /// Trained numbers, in all networks.
+    pub fn num_parameters(&self) -> usize {
+        self.members * self.network.num_parameters()
+    }
+
     /// The columns that the network was given to learn from, in the order of the schema. Those that
     /// told nothing are among them.
     pub fn feature_columns(&self) -> impl Iterator<Item = &str> {

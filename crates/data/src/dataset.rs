@@ -202,6 +202,19 @@ impl Dataset {
         self.of_rows(select_rows(&self.features, self.d_input, rows), rows)
     }
 
+    /// The same rows with the given columns of their features, in the given order.
+    ///
+    /// # Panics
+    ///
+    /// If there are none, or one is not below [`d_input`](Self::d_input).
+    pub fn with_columns(&self, columns: &[usize]) -> Self {
+        assert!(!columns.is_empty(), "a row has one feature at least");
+        let rows = self.features.chunks_exact(self.d_input);
+        let features = rows.flat_map(|row| columns.iter().map(|column| row[*column])).collect();
+        let (targets, weights) = (self.targets.clone(), self.weights.clone());
+        Self { features, d_input: columns.len(), targets, weights }
+    }
+
     /// The targets and weights of the given rows, with their features.
     fn of_rows(&self, features: Vec<f32>, rows: &[usize]) -> Result<Self, DataError> {
         let targets = self.targets.select(rows);

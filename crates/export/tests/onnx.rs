@@ -8,10 +8,10 @@ use burn_autodiff::Autodiff;
 use burn_flex::Flex;
 use kiln::{
     classifier::{Classifier, Prediction},
-    data::{ReadOptions, Rows, SchemaOptions, Table, TargetKind, Targets, mnist},
+    data::{ReadOptions, Rows, SchemaOptions, Table, Targets, mnist},
     export::{ExportError, InputValues, Inputs, Onnx},
-    tabular::{ClassWeights, Prepared, Recipe, Settings, Validation, train},
-    train::{Hooks, ThresholdRule},
+    tabular::{Prepared, Preset, Recipe, Settings, Validation, train},
+    train::Hooks,
 };
 use serde_json::json;
 use tract_onnx::prelude::*;
@@ -89,21 +89,10 @@ fn assert_same(name: &str, onnx: &Onnx, classifier: &Classifier<Flex>, rows: &Ro
 
 /// Trained for two epochs, as `kiln train` would.
 fn trained(table: Table, target: &str) -> Classifier<Flex> {
-    let recipe = Recipe::new(table.num_rows());
-    let settings = Settings {
-        loss: TargetKind::Auto,
-        positive: None,
-        columns: SchemaOptions { target: vec![target.to_owned()], ..SchemaOptions::default() },
-        streamed: false,
-        valid_fraction: Some(recipe.valid_fraction),
-        preprocess: recipe.preprocess,
-        network: recipe.network,
-        ensemble: recipe.ensemble,
-        class_weights: ClassWeights::None,
-        calibration: recipe.calibration,
-        threshold: ThresholdRule::Half,
-        train: recipe.train.with_num_epochs(2),
-    };
+    let recipe = Recipe::new(Preset::Default, table.num_rows(), table.columns().len());
+    let columns = SchemaOptions { target: vec![target.to_owned()], ..SchemaOptions::default() };
+    let mut settings = Settings::new(recipe, columns);
+    settings.train.num_epochs = 2;
     let prepared = Prepared::new(table, &settings).unwrap();
     let rows: Vec<usize> = (0..prepared.num_rows()).collect();
     let (held_out, device, hooks) = (Validation::HeldOut, Default::default(), Hooks::default());

@@ -21,6 +21,7 @@ use crate::{
 /// | `loss` | plain | label smoothing and class weights | see [`LossConfig`] |
 /// | `early_stopping` | none | stops, and takes the best weights, on validation rows | see [`EarlyStopping`] |
 /// | `restarts` | 1 | runs from different seeds; the best on validation rows wins | ≥ 1 |
+/// | `time_budget` | none | seconds, measurement of epochs included, after which no epoch begins; the schedule takes fewer epochs then, and the result depends on the clock | finite, > 0 |
 /// | `seed` | 0 | of initial weights, order of rows and dropout | any |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -43,6 +44,10 @@ pub struct TrainConfig {
     pub early_stopping: Option<EarlyStopping>,
     /// Runs from different seeds, of which the one with the lowest validation loss wins.
     pub restarts: usize,
+    /// Seconds of training, shared evenly by the restarts. There are as many epochs as there is time for, one at
+    /// least, judged by those done so far: none begins that would not end within the budget.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_budget: Option<f64>,
     /// Seed of initial weights, order of rows and dropout.
     pub seed: u64,
 }
@@ -59,6 +64,7 @@ impl Default for TrainConfig {
             loss: LossConfig::default(),
             early_stopping: None,
             restarts: 1,
+            time_budget: None,
             seed: 0,
         }
     }
@@ -124,6 +130,12 @@ impl TrainConfig {
         self
     }
 
+    /// Sets the seconds of training.
+    pub fn with_time_budget(mut self, seconds: f64) -> Self {
+        self.time_budget = Some(seconds);
+        self
+    }
+
     /// Sets the seed.
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -147,6 +159,10 @@ impl TrainConfig {
         }
         let in_range = self.learning_rate > 0.0 && self.learning_rate.is_finite();
         check("learning_rate", self.learning_rate, in_range, "a finite number above 0")?;
+        if let Some(seconds) = self.time_budget {
+            let in_range = seconds > 0.0 && seconds.is_finite();
+            check("time_budget", seconds, in_range, "a finite number of seconds above 0")?;
+        }
         self.optimizer.validate()?;
         self.schedule.validate()?;
         if let Some(clipping) = &self.clipping {
@@ -267,6 +283,10 @@ mod tests {
             (
                 config().with_learning_rate(f64::NAN),
                 "`learning_rate` is NaN, expected a finite number above 0",
+            ),
+            (
+                config().with_time_budget(0.0),
+                "`time_budget` is 0, expected a finite number of seconds above 0",
             ),
             (
                 config().with_optimizer(OptimizerConfig::momentum(1.0)),

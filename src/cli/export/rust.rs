@@ -35,7 +35,7 @@ pub(super) fn write<B: KilnBackend>(
     let result = Exported {
         file: output.display().to_string(),
         fields: fields.collect(),
-        parameters: classifier.manifest().network.num_parameters(),
+        parameters: classifier.manifest().num_parameters(),
     };
     Ok(console.result(&result, || {
         let mut lines = vec![["field of Row", "type", "column"].map(str::to_owned).to_vec()];

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use kiln::{
     data::{Scaling, TargetKind},
     model::Normalization,
-    tabular::Calibration,
+    tabular::{Calibration, Preset},
     train::{Monitor, ThresholdRule},
 };
 use serde::{Deserialize, Serialize};
@@ -23,12 +23,18 @@ pub(crate) use file::read_config;
 pub(crate) use read::ReadArgs;
 pub(crate) use resolve::column;
 pub(crate) use usage::{UsageError, as_usage};
-use values::{ClassWeightsOption, Hidden, RowsOrAll, by_name};
+use values::{ClassWeightsOption, Hidden, RowsOrAll, TimeBudget, by_name};
 
 /// All that a run can be told; a TOML file has the same names, with `_` for `-`.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Options {
+    /// How much time the classifier is worth: fast, default or best [default: default]
+    ///
+    /// fast: one network. default: several, the more the fewer rows there are, whose probabilities are averaged.
+    /// best: twice as many, trained twice as long. Options say otherwise; --print-config shows them all
+    #[arg(long, value_name = "NAME", value_parser = by_name::<Preset>)]
+    pub(crate) preset: Option<Preset>,
     /// The column to predict: a name, a position counted from 1, or `last`. Several, separated by
     /// commas, hold 0 and 1 and are one class each (if every row has exactly one 1) or independent
     /// labels
@@ -63,8 +69,8 @@ pub(crate) struct Options {
     /// A file of validation rows, in place of rows held out
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub(crate) valid: Option<PathBuf>,
-    /// Share of the rows held out for validation, class by class; 0 for none [default: 0.15, of a stream
-    /// about 100,000 rows at most]
+    /// Share of the rows held out of all networks for validation, class by class, in place of folds; 0 for
+    /// none [default: 0.15 where there are no folds, of a stream about 100,000 rows at most]
     #[arg(long, value_name = "FRACTION", help_heading = "Data", conflicts_with = "valid")]
     pub(crate) valid_fraction: Option<f64>,
     /// Read the rows anew in every epoch, for a file that does not fit into memory
@@ -85,7 +91,8 @@ pub(crate) struct Options {
     /// How numbers are scaled: robust (median, quartiles) or standard (mean, deviation)
     #[arg(long, value_name = "NAME", help_heading = "Features", value_parser = by_name::<Scaling>)]
     pub(crate) scaling: Option<Scaling>,
-    /// Bins of each number, about so many, each of which becomes a feature; 0 for none [default: 0]
+    /// Bins of each number, about so many, each of which becomes a feature; 0 for none [default: by the numbers
+    /// of rows and columns, 32 at most]
     #[arg(long, value_name = "COUNT", help_heading = "Features")]
     pub(crate) numeric_bins: Option<usize>,
     /// Most categories of a column that become a feature each; more are embedded [default: 12]
@@ -102,15 +109,16 @@ pub(crate) struct Options {
     /// Before each activation: none, batch or layer
     #[arg(long, value_name = "NAME", help_heading = "Network", value_parser = by_name::<Normalization>)]
     pub(crate) normalization: Option<Normalization>,
-    /// Fraction of hidden outputs dropped in training [default: 0.1]
+    /// Fraction of hidden outputs dropped in training [default: 0.15]
     #[arg(long, value_name = "FRACTION", help_heading = "Network")]
     pub(crate) dropout: Option<f64>,
 
-    /// How many networks are trained, whose probabilities are averaged [default: 1]
+    /// How many networks are trained, whose probabilities are averaged [default: by the preset and the number of
+    /// rows]
     #[arg(long, value_name = "COUNT", help_heading = "Ensemble")]
     pub(crate) members: Option<usize>,
     /// Folds that the rows are dealt over; each network leaves one out, which it is measured on. In place
-    /// of rows held out of all networks; 0 for none [default: 0]
+    /// of rows held out of all networks; 0 for none [default: 4 where there are so many networks, or a multiple]
     #[arg(
         long,
         value_name = "COUNT",
@@ -122,6 +130,12 @@ pub(crate) struct Options {
     /// Most passes through the training rows
     #[arg(long, value_name = "COUNT", help_heading = "Training")]
     pub(crate) epochs: Option<usize>,
+    /// How long to train, like 90s, 10m or "1h 30m"; there are as many epochs as there is time for
+    ///
+    /// At least one. The schedule of the learning rate takes as many epochs as will fit, judged by those done
+    /// so far, and none begins that would not. To read the rows and to measure the result comes on top
+    #[arg(long, value_name = "TIME", help_heading = "Training")]
+    pub(crate) time_budget: Option<TimeBudget>,
     /// Rows per iteration, or `all`
     #[arg(long, value_name = "ROWS", help_heading = "Training")]
     pub(crate) batch_size: Option<RowsOrAll>,
@@ -143,7 +157,8 @@ pub(crate) struct Options {
     /// Largest norm of a gradient; 0 for no limit
     #[arg(long, value_name = "NORM", help_heading = "Training")]
     pub(crate) clip_norm: Option<f64>,
-    /// Epochs without improvement on the validation rows that stop the run; 0 to go on
+    /// Epochs without improvement on the validation rows that stop the run; 0 to go on to the last, whose weights
+    /// are kept then [default: as many as there are]
     #[arg(long, value_name = "EPOCHS", help_heading = "Training")]
     pub(crate) patience: Option<usize>,
     /// What has to improve: loss or accuracy

@@ -1,14 +1,14 @@
 use anyhow::{Context, bail};
 use kiln::{
-    data::{SchemaOptions, TargetKind, column_index},
-    tabular::{ClassWeights, Recipe, Settings},
-    train::GradientClipping,
+    data::{SchemaOptions, column_index},
+    tabular::{Recipe, Settings},
+    train::{GradientClipping, TrainConfig},
 };
 
 use super::{
     Options,
     usage::{UsageError, named},
-    values::{ClassWeightsOption, Hidden, RowsOrAll},
+    values::{ClassWeightsOption, Hidden, RowsOrAll, TimeBudget},
 };
 
 impl Options {
@@ -37,34 +37,22 @@ impl Options {
             .map(|name| column(table, columns, name))
             .collect::<anyhow::Result<_>>()?;
         let columns = |names: &Option<Vec<String>>| names.clone().unwrap_or_default();
-
-        let Recipe {
-            valid_fraction,
-            mut preprocess,
-            mut network,
-            mut ensemble,
-            calibration,
-            mut train,
-        } = recipe;
-        let others =
-            self.valid.is_some() || self.valid_fraction.is_some() || self.stream == Some(true);
-        if others {
-            // What is said of validation rows goes before what the recipe says.
-            ensemble.bag_folds = 0;
-        }
-        set(&mut ensemble.bag_folds, self.bag_folds);
-        set(&mut ensemble.members, self.members);
-        if others && ensemble.bag_folds > 0 {
-            let usage = "`bag_folds` holds rows out of each network, which goes neither with \
-                         validation rows of their own (`valid`, `valid_fraction`) nor with `stream`";
-            return Err(UsageError(usage.to_owned()).into());
-        }
-        let valid_fraction = match (self.valid_fraction, &self.valid) {
-            (_, Some(_)) => None,
-            (None, None) if ensemble.bag_folds > 0 => None,
-            (Some(0.0), None) => None,
-            (fraction, None) => Some(fraction.unwrap_or(valid_fraction)),
+        let columns = SchemaOptions {
+            target,
+            categorical: columns(&self.categorical),
+            numeric: columns(&self.numeric),
+            ignore: columns(&self.ignore),
+            weight: self.weight.clone(),
+            fold: None,
+            missing: self.missing.clone(),
         };
+        let valid_fraction = recipe.valid_fraction;
+        let mut settings = Settings::new(recipe, columns);
+        self.hold_out(&mut settings, valid_fraction)?;
+        set(&mut settings.loss, self.loss);
+        settings.positive = self.positive.clone();
+        settings.streamed = self.stream == Some(true);
+        let Settings { preprocess, network, .. } = &mut settings;
         set(&mut preprocess.scaling, self.scaling);
         set(&mut preprocess.numeric_bins, self.numeric_bins);
         set(&mut preprocess.one_hot_up_to, self.one_hot_up_to);
@@ -74,7 +62,58 @@ impl Options {
         }
         set(&mut network.normalization, self.normalization);
         set(&mut network.dropout, self.dropout);
+        if let Some(weights) = &self.class_weights {
+            settings.class_weights = weights.class_weights();
+        }
+        set(&mut settings.calibration, self.calibration);
+        set(&mut settings.threshold, self.threshold);
+        let validates = settings.valid_fraction.is_some()
+            || self.valid.is_some()
+            || settings.ensemble.bag_folds > 0;
+        self.set_training(&mut settings.train, validates)?;
+        Ok(settings)
+    }
 
+    /// Which rows no network is trained on, or not all are.
+    fn hold_out(&self, settings: &mut Settings, valid_fraction: f64) -> Result<(), UsageError> {
+        let ensemble = &mut settings.ensemble;
+        // What is said of validation rows goes before what the recipe says.
+        let others =
+            self.valid.is_some() || self.valid_fraction.is_some() || self.stream == Some(true);
+        if others && self.bag_folds.is_some_and(|folds| folds > 0) {
+            let usage = "`bag_folds` holds rows out of each network, which goes neither with \
+                         validation rows of their own (`valid`, `valid_fraction`) nor with `stream`";
+            return Err(UsageError(usage.to_owned()));
+        }
+        match (self.members, self.bag_folds) {
+            (members, Some(folds)) => {
+                ensemble.bag_folds = folds;
+                // About as many as the recipe has, each fold left out as often.
+                let about = ensemble.members.next_multiple_of(folds.max(1));
+                ensemble.members = members.unwrap_or(about);
+            }
+            (Some(members), None) => {
+                ensemble.members = members;
+                let deals = ensemble.bag_folds > 0
+                    && members > 0
+                    && members.is_multiple_of(ensemble.bag_folds);
+                ensemble.bag_folds = if deals { ensemble.bag_folds } else { 0 };
+            }
+            (None, None) => {}
+        }
+        if others {
+            ensemble.bag_folds = 0;
+        }
+        settings.valid_fraction = match (self.valid_fraction, &self.valid) {
+            (_, Some(_)) | (Some(0.0), None) => None,
+            (None, None) if ensemble.bag_folds > 0 => None,
+            (fraction, None) => Some(fraction.unwrap_or(valid_fraction)),
+        };
+        Ok(())
+    }
+
+    /// `validates`: whether there are rows to measure an epoch on.
+    fn set_training(&self, train: &mut TrainConfig, validates: bool) -> Result<(), UsageError> {
         set(&mut train.num_epochs, self.epochs);
         set(&mut train.batch_size, self.batch_size.map(RowsOrAll::batch_size));
         if let Some(name) = &self.optimizer {
@@ -93,9 +132,8 @@ impl Options {
             Some(norm) => train.clipping = Some(GradientClipping::Norm(norm)),
             None => {}
         }
-        let validates = valid_fraction.is_some() || self.valid.is_some() || ensemble.bag_folds > 0;
         let mut stopping = train.early_stopping.unwrap_or_default();
-        set(&mut stopping.patience, self.patience);
+        stopping.patience = self.patience.unwrap_or(train.num_epochs);
         set(&mut stopping.monitor, self.monitor);
         // Without validation rows there is nothing to watch; asked for all the same, it is an error.
         let asked = self.patience.is_some_and(|epochs| epochs > 0) || self.monitor.is_some();
@@ -103,32 +141,9 @@ impl Options {
         train.early_stopping = stops.then_some(stopping);
         set(&mut train.loss.label_smoothing, self.label_smoothing);
         set(&mut train.restarts, self.restarts);
+        train.time_budget = self.time_budget.map(|budget| budget.0.as_secs_f64());
         set(&mut train.seed, self.seed);
-        Ok(Settings {
-            loss: self.loss.unwrap_or(TargetKind::Auto),
-            positive: self.positive.clone(),
-            columns: SchemaOptions {
-                target,
-                categorical: columns(&self.categorical),
-                numeric: columns(&self.numeric),
-                ignore: columns(&self.ignore),
-                weight: self.weight.clone(),
-                fold: None,
-                missing: self.missing.clone(),
-            },
-            valid_fraction,
-            streamed: self.stream == Some(true),
-            preprocess,
-            network,
-            ensemble,
-            class_weights: match &self.class_weights {
-                None => ClassWeights::None,
-                Some(weights) => weights.class_weights(),
-            },
-            calibration: self.calibration.unwrap_or(calibration),
-            threshold: self.threshold.unwrap_or_default(),
-            train,
-        })
+        Ok(())
     }
 
     /// The same run said in full, for `--print-config`.
@@ -136,6 +151,7 @@ impl Options {
         let Settings { columns, preprocess, network, ensemble, train, .. } = settings;
         let stopping = train.early_stopping;
         Self {
+            preset: Some(settings.preset),
             target: Some(columns.target.clone()),
             loss: Some(settings.loss),
             positive: settings.positive.clone(),
@@ -163,6 +179,7 @@ impl Options {
             members: Some(ensemble.members),
             bag_folds: Some(ensemble.bag_folds),
             epochs: Some(train.num_epochs),
+            time_budget: train.time_budget.and_then(TimeBudget::of),
             batch_size: Some(RowsOrAll::of(train.batch_size)),
             optimizer: Some(train.optimizer.name().to_owned()),
             learning_rate: Some(train.learning_rate),
@@ -173,7 +190,11 @@ impl Options {
                 Some(GradientClipping::Norm(norm)) => norm,
                 _ => 0.0,
             }),
-            patience: Some(stopping.map_or(0, |stopping| stopping.patience)),
+            // Not said where it follows from the epochs: of those there may be more when a run is resumed.
+            patience: match stopping.map_or(0, |stopping| stopping.patience) {
+                epochs if epochs == train.num_epochs => None,
+                patience => Some(patience),
+            },
             monitor: stopping.map(|stopping| stopping.monitor),
             label_smoothing: Some(train.loss.label_smoothing),
             class_weights: Some(ClassWeightsOption::of(&settings.class_weights)),

@@ -1,6 +1,6 @@
 use kiln::{
     data::{ReadOptions, Table, TableReader},
-    tabular::Recipe,
+    tabular::{Preset, Recipe},
 };
 
 use super::{
@@ -59,7 +59,9 @@ fn what_is_printed_says_the_same_run() {
         hidden: Some(Hidden(vec![])),
         ..Options::default()
     };
-    let resolve = |of: &Options| of.resolve(table.name(), table.columns(), Recipe::new(2)).unwrap();
+    let resolve = |of: &Options| {
+        of.resolve(table.name(), table.columns(), Recipe::new(Preset::Default, 2, 2)).unwrap()
+    };
     let settings = resolve(&typed);
     assert_eq!((settings.columns.target[0].as_str(), settings.train.early_stopping), ("y", None));
     let text = toml::to_string(&Options::from_settings(&settings, &typed)).unwrap();

@@ -1,4 +1,4 @@
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use kiln::{tabular::ClassWeights, train::BatchSize};
 use serde::{Deserialize, Serialize, de::IntoDeserializer};
@@ -25,6 +25,41 @@ impl FromStr for Hidden {
         let widths = text.split(',').map(|width| width.trim().parse());
         let widths: Result<_, _> = widths.collect();
         widths.map(Self).map_err(|_| "expected widths separated by commas, or `none`".to_owned())
+    }
+}
+
+/// A length of time as people write it: `90s`, `10m`, `1h 30m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct TimeBudget(pub(crate) Duration);
+
+impl TimeBudget {
+    pub(super) fn of(seconds: f64) -> Option<Self> {
+        Duration::try_from_secs_f64(seconds).ok().map(Self)
+    }
+}
+
+impl FromStr for TimeBudget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || "expected a time above 0 like 90s, 10m or \"1h 30m\"".to_owned();
+        let time = humantime::parse_duration(text.trim()).map_err(|_| expected())?;
+        if time.is_zero() { Err(expected()) } else { Ok(Self(time)) }
+    }
+}
+
+impl TryFrom<String> for TimeBudget {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map_err(|expected| format!("found {text:?}, {expected}"))
+    }
+}
+
+impl From<TimeBudget> for String {
+    fn from(budget: TimeBudget) -> Self {
+        humantime::format_duration(budget.0).to_string()
     }
 }
 

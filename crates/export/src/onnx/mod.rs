@@ -103,7 +103,7 @@ impl Onnx {
         inputs: Inputs,
     ) -> Result<Self, ExportError> {
         let manifest = classifier.manifest();
-        let parameters = manifest.network.num_parameters() * manifest.members;
+        let parameters = manifest.num_parameters();
         if parameters > MAX_PARAMETERS {
             return Err(ExportError::TooLarge { parameters, limit: MAX_PARAMETERS });
         }

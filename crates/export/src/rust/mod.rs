@@ -14,8 +14,8 @@ use crate::{
     network::{Layer, Networks},
 };
 
-/// Most parameters: as source text they take 3 MB, and the compiler seconds.
-const MAX_PARAMETERS: usize = 200_000;
+/// Most parameters: as source text they take 14 MB, and the compiler some seconds.
+const MAX_PARAMETERS: usize = 1_000_000;
 
 /// A classifier as one file of Rust that needs `core` alone: neither Kiln, nor `std`, nor a heap.
 ///
@@ -88,7 +88,7 @@ impl RustSource {
     /// [`ExportError::TooLargeForSource`].
     pub fn new<B: KilnBackend>(classifier: &Classifier<B>) -> Result<Self, ExportError> {
         let manifest = classifier.manifest();
-        let parameters = manifest.network.num_parameters() * manifest.members;
+        let parameters = manifest.num_parameters();
         if parameters > MAX_PARAMETERS {
             return Err(ExportError::TooLargeForSource { parameters, limit: MAX_PARAMETERS });
         }

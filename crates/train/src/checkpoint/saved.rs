@@ -49,6 +49,9 @@ pub(crate) struct Place {
     pub(crate) iteration: usize,
     /// Training time of the epoch so far.
     pub(crate) seconds: f64,
+    /// What all epochs of this restart took, with their measurement: the time budget goes by it.
+    #[serde(default)]
+    pub(crate) spent: f64,
     pub(crate) plateau: Plateau,
     pub(crate) stopping: Option<StoppingState>,
     /// Of all restarts.
@@ -111,7 +114,9 @@ impl Place {
             let epochs = self.records_of(winner.restart).count();
             winner.restart < self.restart && (1..=epochs).contains(&winner.kept_epoch)
         });
+        let spent_fits = self.spent.is_finite() && self.spent >= 0.0;
         let checks = [
+            (spent_fits, "spent"),
             (self.restart < config.restarts, "restart"),
             (in_order && epochs <= config.num_epochs, "records"),
             (in_epoch.is_some_and(|batches| batches < iterations_per_epoch), "iteration"),

@@ -32,6 +32,10 @@ pub(super) struct Restart<'a, B: AutodiffBackend> {
     /// Done so far.
     iteration: usize,
     clock: Clock,
+    /// Seconds of all epochs, with their measurement.
+    spent: f64,
+    /// So many there will be, at most.
+    num_epochs: usize,
     /// What the learner is to go on with in the epoch that was cut off.
     saved: Option<Tensors>,
 }
@@ -65,6 +69,8 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
             stopping: config.early_stopping.map(Stopping::new),
             iteration: 0,
             clock: Clock::default(),
+            spent: 0.0,
+            num_epochs: config.num_epochs,
             saved: None,
         };
         if let Some(saved) = saved {
@@ -85,6 +91,8 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
         let place = &saved.manifest.place;
         (self.iteration, self.plateau) = (place.iteration, place.plateau);
         self.clock.seconds = place.seconds;
+        self.spent = place.spent;
+        self.num_epochs = self.epochs_in_time();
         self.saved = Some(saved.tensors);
         Ok(())
     }
@@ -98,7 +106,7 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
             rows: run.rows_of_epoch(),
             valid_rows: run.valid.as_ref().map_or(0, |valid| valid.rows()),
             parameters: self.model.num_parameters() * run.trained_on.len(),
-            num_epochs: config.num_epochs,
+            num_epochs: self.num_epochs,
             iterations_per_epoch: run.iterations_per_epoch(),
             patience: config.early_stopping.map(|stopping| stopping.patience),
         }))?;
@@ -140,8 +148,12 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
             if self.stopping.as_ref().is_some_and(Stopping::is_over) {
                 break StopReason::Patience;
             }
-            if log.records_of(self.restart).count() == self.run.config.num_epochs {
-                break StopReason::Epochs;
+            let epochs = log.records_of(self.restart).count();
+            if epochs >= self.num_epochs {
+                break match epochs == self.run.config.num_epochs {
+                    true => StopReason::Epochs,
+                    false => StopReason::TimeBudget,
+                };
             }
             self.epoch(log)?;
         };
@@ -169,9 +181,9 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
         let iterations_per_epoch = run.iterations_per_epoch();
         let [epoch, first] = self.place_in_epochs();
         let first_iteration = self.iteration - first;
-        let plateau = self.plateau;
+        let (plateau, num_epochs) = (self.plateau, self.num_epochs);
         let learning_rate = |iteration| {
-            let iterations = iterations_per_epoch * config.num_epochs;
+            let iterations = iterations_per_epoch * num_epochs;
             let at = Position { iteration, epoch, iterations };
             config.learning_rate * config.schedule.fraction(at, &plateau)
         };
@@ -198,6 +210,7 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
         }
         let (losses, train_loss, right) = self.learner.end_epoch();
         let seconds = self.clock.end();
+        let trained = Instant::now();
         let diverged = |which, loss, index: usize| TrainError::Diverged {
             which,
             loss,
@@ -271,7 +284,39 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
             confusion: &confusion,
         }))?;
         log.records.push(record);
+        self.spent += seconds + trained.elapsed().as_secs_f64();
+        self.plan(log)?;
         self.pause(log, Some(epoch + 1))
+    }
+
+    /// As many epochs as there is time for; all processes take the clock of the first.
+    fn plan(&mut self, log: &mut Log<'_, '_, B::InnerBackend>) -> Result<(), TrainError> {
+        if self.run.config.time_budget.is_none() {
+            return Ok(());
+        }
+        if let Some(group) = self.run.group {
+            let bytes = group.of_root(|| self.spent.to_le_bytes().to_vec());
+            self.spent = f64::from_le_bytes(bytes.try_into().expect("rank 0 sent eight bytes"));
+        }
+        let num_epochs = self.epochs_in_time();
+        if num_epochs != self.num_epochs {
+            self.num_epochs = num_epochs;
+            log.tell(&Event::Planned { num_epochs })?;
+        }
+        Ok(())
+    }
+
+    /// The epochs that the time budget has room for, judged by those done.
+    fn epochs_in_time(&self) -> usize {
+        let config = self.run.config;
+        let [done, _] = self.place_in_epochs();
+        let Some(budget) = config.time_budget.filter(|_| done > 0) else {
+            return config.num_epochs;
+        };
+        let left = budget / config.restarts as f64 - self.spent;
+        // What is below 0 is 0 then.
+        let more = (left * done as f64 / self.spent.max(1e-9)) as usize;
+        done.saturating_add(more).min(config.num_epochs)
     }
 
     /// Between two iterations: writes a checkpoint if it is time, and ends the run if that was asked for.
@@ -292,7 +337,7 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
         };
         let config = self.run.config;
         let over = epochs.is_some_and(|epochs| {
-            epochs == config.num_epochs || self.stopping.as_ref().is_some_and(Stopping::is_over)
+            epochs >= self.num_epochs || self.stopping.as_ref().is_some_and(Stopping::is_over)
         });
         if !(over || stop || checkpoint) {
             return Ok(());
@@ -349,6 +394,7 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
             restart: self.restart,
             iteration: self.iteration,
             seconds: self.clock.seconds,
+            spent: self.spent,
             plateau: self.plateau,
             stopping: self.stopping.as_ref().map(|stopping| stopping.save().0),
             records: log.records.clone(),

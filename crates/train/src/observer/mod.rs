@@ -35,7 +35,7 @@ impl<O: Observer> Observer for Option<O> {
 }
 
 /// What happens in a run, in this order: `Run`, then for each epoch its `Iteration`s, `Losses`,
-/// `Validation` (with validation rows), `Epoch` and `Network`, at last `Stop`. Restarts each begin with a
+/// `Validation` (with validation rows), `Epoch` and `Network`, perhaps `Planned`, at last `Stop`. Restarts each begin with a
 /// `Run`. A run that goes on from a checkpoint tells so right after the first `Run`; `Checkpoint` comes
 /// after any `Iteration` or `Epoch`.
 #[derive(Debug, Clone)]
@@ -90,6 +90,11 @@ pub enum Event<'a> {
     Epoch(&'a EpochRecord),
     /// The network after the epoch, for those who ask.
     Network(Network<'a>),
+    /// The time budget has room for another number of epochs in all than was said before.
+    Planned {
+        /// At most.
+        num_epochs: usize,
+    },
     /// The run ends.
     Stop {
         /// Why.
@@ -205,6 +210,8 @@ impl EpochRecord {
 pub enum StopReason {
     /// All epochs are done.
     Epochs,
+    /// The time budget has no room for another.
+    TimeBudget,
     /// Early stopping: no improvement for as many epochs as its patience.
     Patience,
 }

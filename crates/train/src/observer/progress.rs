@@ -93,6 +93,12 @@ impl ProgressBar {
         self.bar.set_message(standing(record, self.best, run.patience));
     }
 
+    fn plan(&mut self, num_epochs: usize) {
+        let Some(run) = &mut self.run else { return };
+        run.num_epochs = num_epochs;
+        self.bar.set_length((run.rows * num_epochs) as u64);
+    }
+
     fn count(&mut self, record: &EpochRecord) {
         if let Some(loss) = record.valid_loss.filter(|_| record.best) {
             self.best = Some((record.epoch, loss));
@@ -124,13 +130,15 @@ impl Observer for ProgressBar {
             )),
             Event::Iteration { rows, .. } => self.bar.inc(*rows as u64),
             Event::Epoch(record) => self.epoch(record),
+            Event::Planned { num_epochs } => self.plan(*num_epochs),
             Event::Stop { reason, kept_epoch } => {
                 self.bar.finish_and_clear();
-                if *reason == StopReason::Patience {
-                    self.line(format!(
-                        "no more improvement: stopped, with the weights of epoch {kept_epoch}"
-                    ));
-                }
+                let why = match reason {
+                    StopReason::Epochs => return Ok(()),
+                    StopReason::TimeBudget => "the time is up",
+                    StopReason::Patience => "no more improvement",
+                };
+                self.line(format!("{why}: stopped, with the weights of epoch {kept_epoch}"));
             }
             Event::Losses { .. } | Event::Validation { .. } | Event::Network(_) => {}
         }

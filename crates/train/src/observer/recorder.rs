@@ -37,7 +37,10 @@ impl Observer for Recorder {
             Event::Epoch(record) => self.epochs.push((*record).clone()),
             Event::Stop { reason, .. } => self.stops.push(*reason),
             Event::Resume { records, .. } => self.epochs.extend_from_slice(records),
-            Event::Validation { .. } | Event::Network(_) | Event::Checkpoint { .. } => {}
+            Event::Validation { .. }
+            | Event::Network(_)
+            | Event::Checkpoint { .. }
+            | Event::Planned { .. } => {}
         }
         Ok(())
     }

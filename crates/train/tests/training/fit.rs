@@ -272,6 +272,28 @@ fn early_stopping_stops_and_restores_the_best_weights() {
 }
 
 #[test]
+fn a_time_budget_has_room_for_one_epoch_at_least() {
+    let config = config().with_num_epochs(5).with_schedule(Decay::cosine());
+    let fit = |config: &TrainConfig| run(&model(), config, quarters(120), Some(quarters(40)));
+    let (short, recorder) = fit(&config.clone().with_time_budget(1e-9));
+    let short = short.unwrap();
+    assert_eq!((short.history.len(), short.kept_epoch), (1, 1));
+    assert_eq!(
+        (short.stop, recorder.stops),
+        (StopReason::TimeBudget, vec![StopReason::TimeBudget])
+    );
+    // One that is never spent changes nothing.
+    let (long, _) = fit(&config.clone().with_time_budget(1e9));
+    let (unbounded, _) = fit(&config);
+    let (long, unbounded) = (long.unwrap(), unbounded.unwrap());
+    assert_eq!((long.stop, unbounded.stop), (StopReason::Epochs, StopReason::Epochs));
+    assert_eq!(weights(&long.model), weights(&unbounded.model));
+    // Each restart has its share.
+    let (several, recorder) = fit(&config.with_time_budget(1e-9).with_restarts(3));
+    assert_eq!((several.unwrap().history.len(), recorder.epochs.len()), (1, 3));
+}
+
+#[test]
 fn restarts_keep_the_one_with_the_lowest_validation_loss() {
     let config = config().with_num_epochs(3).with_restarts(4).with_seed(9);
     let (trained, recorder) = run(&model(), &config, quarters(100), Some(quarters(40)));
