@@ -6,7 +6,8 @@ use std::{env, fs, io};
 
 use kiln_report::{
     Axis, BarSeries, Bars, Block, CellFormat, Chart, Column, HistogramSeries, Histograms, Line,
-    LineStyle, Lines, Mark, Matrix, Page, Panel, Plot, Scale, Section, Table,
+    LineStyle, Lines, Mark, Matrix, Page, Panel, Parallel, ParallelAxis, ParallelLine,
+    ParallelStyle, ParallelValues, Plot, Scale, Section, Table,
 };
 
 fn main() -> io::Result<()> {
@@ -44,6 +45,7 @@ fn page() -> Page {
             section("quality", "Quality on test", "Rows that chose nothing.", quality()),
             section("confusion", "Which classes are confused", "", confusion()),
             section("features", "Features and data", "What the network looks at.", features()),
+            section("search", "Search", "Which settings were tried.", vec![search()]),
         ],
     }
 }
@@ -297,4 +299,57 @@ fn features() -> Vec<Block> {
             }),
         ),
     ]
+}
+
+fn search() -> Block {
+    let number = |label: &str, scale| ParallelAxis {
+        label: label.into(),
+        values: ParallelValues::Numbers(scale),
+    };
+    let names = |label: &str, names: &[&str]| ParallelAxis {
+        label: label.into(),
+        values: ParallelValues::Names(names.iter().map(|&name| name.into()).collect()),
+    };
+    let axes = vec![
+        names("hidden_layers", &["1", "2", "3"]),
+        names("width", &["64", "128", "256", "512"]),
+        names("activation", &["relu", "gelu", "silu", "leaky_relu"]),
+        number("dropout", Scale::Linear),
+        number("learning_rate", Scale::Log),
+        number("weight_decay", Scale::Log),
+        names("batch_size", &["16", "32", "64", "128"]),
+        names("scaling", &["robust", "standard"]),
+        number("validation loss", Scale::Linear),
+    ];
+    let line = |i: usize| {
+        let draw = |k: usize| (noise(i * 31 + k) + 1.0) / 2.0;
+        let pick = |k: usize, of: f64| (draw(k) * of).floor().min(of - 1.0);
+        let rate = 1e-4 * 100_f64.powf(draw(5));
+        let loss = 0.4 + 0.1 * (rate.log10() + 3.0).powi(2) + 0.05 * draw(9);
+        ParallelLine {
+            name: format!("trial {i}"),
+            values: vec![
+                pick(1, 3.0),
+                pick(2, 4.0),
+                pick(3, 4.0),
+                draw(4) * 0.5,
+                rate,
+                1e-5 * 1e4_f64.powf(draw(6)),
+                pick(7, 4.0),
+                pick(8, 2.0),
+                loss,
+            ],
+            style: match i {
+                49 => ParallelStyle::Marked,
+                i if loss > 0.47 && i % 2 == 0 => ParallelStyle::Faint,
+                _ => ParallelStyle::Shade(1.0 - (loss - 0.4) / 0.13),
+            },
+        }
+    };
+    chart(
+        "trials",
+        "Trials",
+        "One line for each trial; the darker, the better.",
+        Plot::Parallel(Parallel { axes, lines: (0..50).map(line).collect() }),
+    )
 }

@@ -8,6 +8,7 @@ use crate::histograms::Histograms;
 use crate::lines::Lines;
 use crate::matrix::Matrix;
 use crate::palette::light_chart_css;
+use crate::parallel::Parallel;
 use crate::path::Px;
 use crate::pictures::Pictures;
 use crate::png;
@@ -39,6 +40,8 @@ pub enum Plot {
     Histograms(Histograms),
     /// Small pictures.
     Pictures(Pictures),
+    /// Lines across several vertical axes.
+    Parallel(Parallel),
 }
 
 /// A chart as a file of its own.
@@ -114,6 +117,7 @@ impl Plot {
             Self::Bars(bars) => bars.draw(),
             Self::Histograms(histograms) => histograms.draw(),
             Self::Pictures(pictures) => pictures.draw(),
+            Self::Parallel(parallel) => parallel.draw(),
         }
     }
 }

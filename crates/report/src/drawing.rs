@@ -134,6 +134,16 @@ impl Axes {
         }
     }
 
+    /// Adds an axis that stands at `x`, from `top` down to the end of `area`.
+    pub(crate) fn upright(&mut self, x: f64, area: Area, top: f64) {
+        let _ = write!(self.line, "M{} {}V{}", Px(x), Px(top), Px(area.bottom));
+    }
+
+    /// Adds the stroke of a tick to an axis at `x`.
+    pub(crate) fn notch(&mut self, x: f64, y: f64) {
+        let _ = write!(self.line, "M{} {}h4", Px(x), Px(y));
+    }
+
     /// Adds a text.
     pub(crate) fn label(&mut self, label: Label) {
         self.labels.push(label);

@@ -11,6 +11,7 @@
 //! | [`Bars`] | importances with their spread, the balance of classes |
 //! | [`Histograms`] | distributions of probabilities |
 //! | [`Pictures`] | rows of pixels, small |
+//! | [`Parallel`] | the trials of a search, across the settings |
 //!
 //! Any text may be anything: it is escaped, and cut where space is limited. Any number may be anything:
 //! one that is not finite (or beyond ±1e300) is left out.
@@ -62,6 +63,7 @@ mod matrix;
 mod number;
 mod page;
 mod palette;
+mod parallel;
 mod path;
 mod pictures;
 mod png;
@@ -76,5 +78,6 @@ pub use histograms::{HistogramSeries, Histograms, Panel};
 pub use lines::{Line, LineStyle, Lines, Mark};
 pub use matrix::{CellFormat, Matrix};
 pub use page::{Block, Page, Section};
+pub use parallel::{Parallel, ParallelAxis, ParallelLine, ParallelStyle, ParallelValues};
 pub use pictures::{Picture, Pictures};
 pub use table::{Column, Table};

@@ -2,7 +2,8 @@
 
 use kiln_report::{
     Axis, BarSeries, Bars, Block, CellFormat, Chart, Column, HistogramSeries, Histograms, Line,
-    LineStyle, Lines, Mark, Matrix, Page, Panel, Picture, Pictures, Plot, Scale, Section, Table,
+    LineStyle, Lines, Mark, Matrix, Page, Panel, Parallel, ParallelAxis, ParallelLine,
+    ParallelStyle, ParallelValues, Picture, Pictures, Plot, Scale, Section, Table,
 };
 use resvg::usvg::roxmltree::Document;
 
@@ -102,6 +103,30 @@ fn pictures(names: &[&str], values: &[f64]) -> Plot {
     Plot::Pictures(Pictures { width: 3, pictures: names.iter().take(12).map(picture).collect() })
 }
 
+/// Each line has all values, rotated by one more.
+fn parallel(names: &[&str], values: &[f64]) -> Plot {
+    let all: Vec<String> = names.iter().map(|&name| name.into()).collect();
+    let kinds = [
+        ParallelValues::Numbers(Scale::Linear),
+        ParallelValues::Numbers(Scale::Log),
+        ParallelValues::Names(all.clone()),
+    ];
+    let styles = [ParallelStyle::Shade(0.5), ParallelStyle::Faint, ParallelStyle::Marked];
+    let axis = |i: usize| ParallelAxis {
+        label: names.get(i).copied().unwrap_or("").into(),
+        values: kinds[i % kinds.len()].clone(),
+    };
+    let line = |(i, name): (usize, &&str)| ParallelLine {
+        name: (*name).into(),
+        values: values.iter().copied().cycle().skip(i).take(values.len()).collect(),
+        style: styles[i % styles.len()],
+    };
+    Plot::Parallel(Parallel {
+        axes: (0..values.len()).map(axis).collect(),
+        lines: names.iter().enumerate().map(line).collect(),
+    })
+}
+
 /// Every kind of chart with these names and values.
 fn every_plot(names: &[&str], values: &[f64]) -> Vec<Plot> {
     let rising: Vec<_> = values.iter().enumerate().map(|(i, &y)| (i as f64, y)).collect();
@@ -114,6 +139,7 @@ fn every_plot(names: &[&str], values: &[f64]) -> Vec<Plot> {
         lines(names, &both, Scale::Linear, Some((0.0, 1.0))),
         lines(names, &both, Scale::Log, range),
         pictures(names, values),
+        parallel(names, values),
         matrix(names, values, CellFormat::Count),
         matrix(names, values, CellFormat::Percent),
         bars(names, values, 1),

@@ -144,6 +144,9 @@ pub enum TrainError {
         #[source]
         source: std::io::Error,
     },
+    /// An observer had seen enough.
+    #[error("an observer ended the run")]
+    Ended,
     /// What is to be the same on all ranks is not.
     #[error("the {what} of rank {rank} are not those of rank 0")]
     RanksDiffer {

@@ -58,7 +58,7 @@ mod ranks;
 mod schedule;
 mod stopping;
 
-pub use checkpoint::{Checkpoints, Every};
+pub use checkpoint::{Checkpoints, Every, Fingerprint};
 pub use clip::GradientClipping;
 pub use config::{BatchSize, EarlyStopping, Monitor, TrainConfig};
 pub use ensemble::{Members, predict_together};

@@ -10,7 +10,8 @@ mod reader;
 mod records;
 mod source;
 
-use arrow_array::RecordBatch;
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_select::filter::filter_record_batch;
 
 use crate::error::DataError;
 
@@ -144,6 +145,47 @@ impl Table {
         self.chunks.iter().map(|rows| rows.batch.num_rows()).sum()
     }
 
+    /// The table of those rows alone for which `wanted` holds, one for each row. They still know where they
+    /// stand in their source.
+    ///
+    /// # Errors
+    ///
+    /// If no row is left.
+    ///
+    /// # Panics
+    ///
+    /// If `wanted` is shorter than the table.
+    pub fn filter(&self, wanted: &[bool]) -> Result<Self, DataError> {
+        let mut chunks = Vec::new();
+        let (mut first_row, mut before) = (0, 0);
+        for rows in &self.chunks {
+            let mask = &wanted[before..][..rows.batch.num_rows()];
+            before += mask.len();
+            let kept: Vec<usize> = (0..mask.len()).filter(|row| mask[*row]).collect();
+            if kept.is_empty() {
+                continue;
+            }
+            let batch = filter_record_batch(&rows.batch, &BooleanArray::from(mask.to_vec()));
+            let batch = batch.map_err(|error| DataError::Arrow {
+                table: self.name.clone(),
+                reason: error.to_string(),
+            })?;
+            let lines = match rows.lines.as_slice() {
+                [] => Vec::new(),
+                lines => kept.iter().map(|row| lines[*row]).collect(),
+            };
+            let place =
+                |row: &usize| rows.picked.get(*row).copied().unwrap_or(rows.first_row + row);
+            let picked = kept.iter().map(place).collect();
+            chunks.push(Rows { batch, first_row, lines, picked, problems: Vec::new() });
+            first_row += kept.len();
+        }
+        match chunks.is_empty() {
+            true => Err(DataError::NoRows),
+            false => Ok(Self::of_chunks(&self.name, &self.columns, chunks)),
+        }
+    }
+
     /// The index of a column.
     ///
     /// # Errors
@@ -217,4 +259,28 @@ pub(crate) fn typed_table(name: &str, columns: Vec<(&str, arrow_array::ArrayRef)
     let chunk =
         Rows { batch, first_row: 0, lines: Vec::new(), picked: Vec::new(), problems: Vec::new() };
     Table { name: name.to_owned(), columns: names, chunks: vec![chunk] }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::{Cells, ReadOptions, Table, TableReader};
+
+    #[test]
+    fn rows_that_are_kept_know_where_they_stood() {
+        let csv = Cursor::new("x,y\n1,a\n2,b\n3,a\n4,b\n");
+        let reader = TableReader::from_reader(csv, "t.csv", &ReadOptions::default()).unwrap();
+        let table = Table::from_reader(reader).unwrap();
+        let some = table.filter(&[false, true, true, true]).unwrap();
+        let some = some.filter(&[false, true, true]).unwrap();
+        let [rows] = some.chunks() else { panic!("{} chunks", some.chunks().len()) };
+        let mut scratch = String::new();
+        let first = Cells::new(rows.batch.column(0)).get(0);
+        assert_eq!(first.text(&mut scratch), Some("3"));
+        assert_eq!((some.num_rows(), rows.picked.as_slice()), (2, &[2, 3][..]));
+        assert_eq!(rows.location(0).to_string(), "line 4");
+        let none = table.filter(&[false; 4]).unwrap_err();
+        assert_eq!(none.to_string(), "the dataset has no rows, expected at least 1");
+    }
 }

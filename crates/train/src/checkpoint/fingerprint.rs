@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 /// What tells one dataset from another: every number of it counts, and their order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Fingerprint {
+pub struct Fingerprint {
     rows: usize,
     d_input: usize,
     sha256: String,
@@ -34,7 +34,8 @@ impl Fingerprint {
         Self::new(rows.rows(), rows.d_input(), hash)
     }
 
-    pub(crate) fn of(data: &Dataset) -> Self {
+    /// Of all features, targets and weights.
+    pub fn of(data: &Dataset) -> Self {
         let mut hash = Sha256::new();
         let mut part = |name: &str, bytes: &[u8]| {
             hash.update(format!("{name} {};", bytes.len()));

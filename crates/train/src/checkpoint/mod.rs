@@ -17,8 +17,8 @@ use std::{
 
 use crate::error::TrainError;
 
+pub use self::fingerprint::Fingerprint;
 pub(crate) use self::{
-    fingerprint::Fingerprint,
     identity::Identity,
     saved::{Place, Saved, Winner},
 };
