@@ -2,7 +2,7 @@
 //! same rows, what matters to it and where it errs; and the report that shows all that.
 
 pub(crate) mod charts;
-mod page;
+pub(crate) mod page;
 mod runs;
 
 use std::collections::BTreeMap;

@@ -182,17 +182,8 @@ impl CheckpointArgs {
             return Ok(None);
         }
         let stop = Arc::new(AtomicBool::new(false));
-        let on_signals = || {
-            [SIGINT, SIGTERM].into_iter().try_for_each(|signal| {
-                // In this order: the first finds the flag still down, and raises it.
-                signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))
-                    .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-                    .map(drop)
-                    .context("cannot wait for signals")
-            })
-        };
         if !process.is_first() {
-            on_signals()?;
+            on_signals(&stop)?;
             return Ok(None);
         }
         let mut checkpoints = match (resumed, &self.checkpoint_dir) {
@@ -213,15 +204,26 @@ impl CheckpointArgs {
         if let Some(newest) = self.checkpoint_keep {
             checkpoints = checkpoints.keep(newest.get());
         }
-        on_signals()?;
+        on_signals(&stop)?;
         Ok(Some(checkpoints.stop_on(stop).with_context(serde_json::to_value(begun)?)))
     }
+}
+
+/// Has SIGINT and SIGTERM raise the flag; a second one ends the process at once.
+pub(super) fn on_signals(stop: &Arc<AtomicBool>) -> anyhow::Result<()> {
+    [SIGINT, SIGTERM].into_iter().try_for_each(|signal| {
+        // In this order: the first finds the flag still down, and raises it.
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(stop)))
+            .map(drop)
+            .context("cannot wait for signals")
+    })
 }
 
 /// A run that was asked to stop, and did.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct Interrupted(String);
+pub(crate) struct Interrupted(pub(super) String);
 
 /// What went wrong in training, and of an interrupted run how to go on.
 pub(crate) fn explain(error: TabularError, folder: Option<&Path>) -> anyhow::Error {

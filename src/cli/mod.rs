@@ -19,6 +19,7 @@ mod report;
 pub(crate) mod serve;
 mod summary;
 pub(crate) mod train;
+pub(crate) mod tune;
 
 /// What a process that ends with this error ends with.
 pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {

@@ -5,7 +5,7 @@
 //! [`Prepared`] understands a table's columns and encodes its targets; [`train()`] holds out
 //! validation rows, fits the preprocessing on the others and trains; [`evaluate()`] measures a
 //! classifier on a table, [`cross_validate()`] the whole procedure. [`Settings`] say how,
-//! [`Recipe`] what is used where nothing is said. What does not fit into memory is read once by
+//! [`Recipe`] what is used where nothing is said, [`tune`] what suits the table better. What does not fit into memory is read once by
 //! [`scan_file()`], and anew in every epoch by [`train_streamed()`].
 
 mod assess;
@@ -19,6 +19,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod train;
+pub mod tune;
 
 pub use assess::{Asked, TrainedOn, assess};
 pub use cross_validate::{FoldResult, Folds, assign_folds, cross_validate};

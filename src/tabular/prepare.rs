@@ -117,6 +117,27 @@ impl Prepared {
         Ok((pick(train), pick(valid)))
     }
 
+    /// Some of the rows that have a target (`rows`: indices among those) as a table of their own, understood
+    /// as the whole is.
+    ///
+    /// # Errors
+    ///
+    /// If there are none.
+    pub fn part(&self, rows: &[usize]) -> Result<Self, TabularError> {
+        let mut wanted = vec![false; self.table.num_rows()];
+        rows.iter().for_each(|row| wanted[self.rows[*row]] = true);
+        let table = self.table.filter(&wanted)?;
+        let EncodedTargets { targets, kept } = self.encoder.encode(&table)?;
+        let weights = self.weights.as_ref().map(|weights| {
+            let weights = weights.iter().zip(&wanted).filter(|(_, wanted)| **wanted);
+            weights.map(|(weight, _)| *weight).collect()
+        });
+        let (schema, traps, encoder) =
+            (self.schema.clone(), self.traps.clone(), self.encoder.clone());
+        let rows = kept_rows(&kept);
+        Ok(Self { table, schema, traps, encoder, targets, rows, weights })
+    }
+
     /// The networks to train on some of the rows that have a target (`rows`: indices among those): where
     /// there are folds, the rows are dealt over them once for each `bag_folds` networks.
     ///

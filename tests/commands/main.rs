@@ -11,3 +11,4 @@ mod reproduce;
 mod stream;
 mod tables;
 mod targets;
+mod tune;

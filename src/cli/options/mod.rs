@@ -130,7 +130,8 @@ pub(crate) struct Options {
     /// Most passes through the training rows
     #[arg(long, value_name = "COUNT", help_heading = "Training")]
     pub(crate) epochs: Option<usize>,
-    /// How long to train, like 90s, 10m or "1h 30m"; there are as many epochs as there is time for
+    /// How long to train, like 90s, 10m or "1h 30m"; there are as many epochs as there is time for. Of `tune`: how
+    /// long to search
     ///
     /// At least one. The schedule of the learning rate takes as many epochs as will fit, judged by those done
     /// so far, and none begins that would not. To read the rows and to measure the result comes on top
@@ -192,6 +193,11 @@ impl Options {
         let mut merged = toml::Table::try_from(file)?;
         merged.extend(toml::Table::try_from(self)?);
         Ok(merged.try_into()?)
+    }
+
+    /// The names of those that are said.
+    pub(crate) fn given(&self) -> anyhow::Result<Vec<String>> {
+        Ok(toml::Table::try_from(self)?.into_iter().map(|(name, _)| name).collect())
     }
 
     /// Whether the result of a run with these options, all filled in, is that of one with `begun`; only
