@@ -209,7 +209,7 @@ impl Job for TrainFruit {
 
     fn run<B: TrainBackend>(self, device: B::Device) {
         let table = fruit("fruit.csv");
-        let recipe = Recipe::new(Preset::Default, table.num_rows(), table.columns().len());
+        let recipe = Recipe::new(Preset::Fast, table.num_rows(), table.columns().len());
         let columns = SchemaOptions { target: vec!["kind".to_owned()], ..SchemaOptions::default() };
         let mut settings = Settings::new(recipe, columns);
         settings.train.num_epochs = 2;

@@ -127,13 +127,18 @@ mod with_mpi {
     /// Trains in one process without MPI, and in several with it.
     #[track_caller]
     fn all_end_alike(folder: &Folder, args: &str, least_iterations: u64, ranks: &[usize]) {
-        folder.succeeds(&format!("train {args} -o alone -q --history alone.jsonl"));
+        // One network, as several processes train.
+        folder.succeeds(&format!("train {args} --preset fast -o alone -q --history alone.jsonl"));
         let history = folder.read("alone.jsonl");
         let last: Value = serde_json::from_str(history.lines().last().unwrap()).unwrap();
         assert!(last["iterations"].as_u64().unwrap() >= least_iterations, "{last}");
         let expected = weights(folder, "alone");
         for &ranks in ranks {
-            succeeds(folder, ranks, &format!("train {args} -o together -q --engine mpi"));
+            succeeds(
+                folder,
+                ranks,
+                &format!("train {args} --preset fast -o together -q --engine mpi"),
+            );
             let far = far(&weights(folder, "together"), &expected);
             assert!(far < 1e-5, "{ranks} ranks, {args}: {far}");
         }
