@@ -207,7 +207,8 @@ fn runs_are_compared_row_by_row() {
 
 #[test]
 fn tensorboard_reads_a_run() {
-    let (folder, _) = trained("--tensorboard logs/first --history h.jsonl --histograms-every 5");
+    let (folder, _) =
+        trained("--preset fast --tensorboard logs/first --history h.jsonl --histograms-every 5");
     assert_eq!(fs::read_dir(folder.path("logs/first")).unwrap().count(), 1);
     let python = env::var_os("KILN_PYTHON").unwrap_or_else(|| "python3".into());
     let has = Command::new(&python).args(["-c", "import tensorboard"]).output();
