@@ -27,7 +27,7 @@ ignored = [column for column in train.columns if str(column) in about["ignore"]]
 names = [
     column
     for column in train.columns
-    if train[column].dtype == object or str(column) in (about["categorical"] or [])
+    if not pd.api.types.is_numeric_dtype(train[column]) or str(column) in (about["categorical"] or [])
 ]
 
 
@@ -35,7 +35,7 @@ def features(table):
     table = table.drop(columns=[target, *ignored])
     for column in table.columns:
         if column in names:
-            table[column] = table[column].astype(str).fillna("")
+            table[column] = table[column].astype(object).where(table[column].notna(), "").astype(str)
         else:
             table[column] = table[column].fillna(train[column].median())
     return table.rename(columns=str)

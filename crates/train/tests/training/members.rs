@@ -221,7 +221,7 @@ fn a_run_is_not_resumed_with_other_folds() {
     run(&folds(), Checkpoints::create(folder.path()).unwrap()).unwrap();
     let error = run(&Members::All(8), Checkpoints::resume(folder.path()).unwrap()).unwrap_err();
     let error = error.to_string();
-    assert!(error.starts_with("the run can't be resumed: `members` is \"8\""), "{error}");
+    assert!(error.starts_with("the run can't be resumed: `members` is 8"), "{error}");
 }
 
 /// A process that is alone.
