@@ -38,7 +38,7 @@ pub(crate) fn dropout_part<B: Backend>(
     masked(x, mask)
 }
 
-fn masked<B: Backend>(x: Tensor<B, 2>, mask: Vec<f32>) -> Tensor<B, 2> {
+pub(crate) fn masked<B: Backend>(x: Tensor<B, 2>, mask: Vec<f32>) -> Tensor<B, 2> {
     let (shape, device) = (x.dims(), x.device());
     x * Tensor::from_data(TensorData::new(mask, shape), &device)
 }

@@ -34,6 +34,7 @@ mod norm;
 mod random;
 mod stable;
 mod task;
+mod together;
 mod weights;
 
 pub use activation::Activation;
@@ -49,3 +50,4 @@ pub use loss::{
 pub use mlp::{Mlp, MlpConfig};
 pub use norm::Normalization;
 pub use task::Task;
+pub use together::forward_train_together;

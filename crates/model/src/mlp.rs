@@ -362,7 +362,7 @@ impl<B: Backend> Mlp<B> {
     }
 
     /// What goes into the first linear layer.
-    fn inputs(&self, features: Tensor<B, 2>) -> Tensor<B, 2> {
+    pub(crate) fn inputs(&self, features: Tensor<B, 2>) -> Tensor<B, 2> {
         if self.embeddings.is_empty() {
             return features;
         }

@@ -53,6 +53,11 @@ pub(crate) struct Norm<B: Backend> {
 // backend that tracks gradients, use and update the running statistics whatever the caller wants,
 // and both divide, whose gradient is inexact on ndarray (see `stable.rs`).
 impl<B: Backend> Norm<B> {
+    /// Whether anything is done.
+    pub(crate) fn is_some(&self) -> bool {
+        self.batch.is_some() || self.layer.is_some()
+    }
+
     /// With the running statistics of batch normalization.
     pub(crate) fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
         if let Some(norm) = &self.batch {

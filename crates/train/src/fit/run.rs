@@ -14,7 +14,7 @@ use crate::{
     checkpoint::{Checkpoints, Identity, Place, Saved, Winner},
     config::TrainConfig,
     error::TrainError,
-    learner::{BurnLearner, HostLearner, Learner, MembersLearner, Tensors, split},
+    learner::{BurnLearner, HostLearner, Learner, Member, MembersLearner, Tensors, split},
     observer::{EpochRecord, Event, Observer},
     random::{member_seed, restart_seed},
     ranks::Group,
@@ -121,8 +121,39 @@ impl<B: AutodiffBackend> Run<'_, B> {
         model: &MlpConfig,
         saved: Option<Tensors>,
     ) -> Result<Box<dyn Learner<B::InnerBackend> + 'a>, TrainError> {
+        match &self.train {
+            TrainRows::Host(data) => self.members(model, saved, |model, saved, rows| {
+                let network = start::<B::InnerBackend>(model, saved, self.device)?;
+                let network = Network::of(&network).expect("the kernels have all of it");
+                let (task, config, device) = (self.task, self.config, self.device);
+                let (rows, group) = ((data, rows), self.group);
+                HostLearner::new(network, model, task, config, rows, device, group)
+            }),
+            TrainRows::Device(data, objective) => {
+                self.members(model, saved, |model, saved, rows| {
+                    let network = start::<B>(model, saved, self.device)?;
+                    let (task, config, device) = (self.task, self.config, self.device);
+                    let (rows, group) = ((data, rows), self.group);
+                    Ok(BurnLearner::new(task, config, objective, rows, network, device, group))
+                })
+            }
+        }
+    }
+
+    /// One network or all, each of which `member` makes from its shape, its weights if they were saved, and its
+    /// rows, `None` for all.
+    fn members<'a, M: Member<B::InnerBackend> + 'a>(
+        &'a self,
+        model: &MlpConfig,
+        saved: Option<Tensors>,
+        member: impl Fn(&MlpConfig, Option<Tensors>, Option<&'a [u32]>) -> Result<M, TrainError>,
+    ) -> Result<Box<dyn Learner<B::InnerBackend> + 'a>, TrainError> {
         if let [None] = self.trained_on.as_slice() {
-            return Ok(self.member(model, saved, None)?);
+            let saved = match (self.group, saved) {
+                (Some(group), None) => Some(self.start_of_root(group, model)?),
+                (_, saved) => saved,
+            };
+            return Ok(Box::new(member(model, saved, None)?));
         }
         let count = self.trained_on.len();
         let mut saved = saved.map(|saved| split(saved, count));
@@ -130,53 +161,9 @@ impl<B: AutodiffBackend> Run<'_, B> {
         for (at, rows) in self.trained_on.iter().enumerate() {
             let model = model.clone().with_seed(member_seed(model.seed, at));
             let saved = saved.as_mut().map(|saved| std::mem::take(&mut saved[at]));
-            members.push(self.member(&model, saved, rows.as_deref())?);
+            members.push(member(&model, saved, rows.as_deref())?);
         }
-        let parallel = matches!(self.train, TrainRows::Host(_));
-        Ok(Box::new(MembersLearner::new(members, parallel)))
-    }
-
-    /// One network, on some of the rows or all.
-    fn member<'a>(
-        &'a self,
-        model: &MlpConfig,
-        saved: Option<Tensors>,
-        rows: Option<&'a [u32]>,
-    ) -> Result<Box<dyn Learner<B::InnerBackend> + Send + 'a>, TrainError> {
-        let saved = match (self.group, saved) {
-            (Some(group), None) => Some(self.start_of_root(group, model)?),
-            (_, saved) => saved,
-        };
-        Ok(match &self.train {
-            TrainRows::Host(data) => {
-                let network = start::<B::InnerBackend>(model, saved, self.device)?;
-                let network = Network::of(&network).expect("the kernels have all of it");
-                let (task, config, device) = (self.task, self.config, self.device);
-                Box::new(HostLearner::new(
-                    network,
-                    model,
-                    task,
-                    config,
-                    (data, rows),
-                    device,
-                    self.group,
-                )?)
-            }
-            TrainRows::Device(data, objective) => {
-                let network = start::<B>(model, saved, self.device)?;
-                let (task, config, device) = (self.task, self.config, self.device);
-                let group = self.group;
-                Box::new(BurnLearner::new(
-                    task,
-                    config,
-                    objective,
-                    (data, rows),
-                    network,
-                    device,
-                    group,
-                ))
-            }
-        })
+        Ok(Box::new(MembersLearner::new(members)))
     }
 
     /// The weights that rank 0 starts from: another machine's may differ in their last bits.

@@ -9,11 +9,12 @@ use burn::{
 };
 use burn_optim::GradientsParams;
 use kiln_data::{Batch, BatchTargets, Batches, Portion, Share};
-use kiln_model::{Mlp, Task, weighted_mean};
+use kiln_model::{Mlp, Task, forward_train_together, weighted_mean};
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    BatchLosses, Learner, Step, Tensors,
+    BatchLosses, Learner, Member, Step, Tensors,
+    members::step_of,
     reading::Reading,
     take,
     together::{OfAll, Own, add_up},
@@ -168,14 +169,11 @@ impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
         self.batch.clone_from(&part.batch);
         let model = self.model.take().expect("put back after each step");
         let (rows, rng) = (part.rows, dropout_rng(at.seed, at.iteration));
-        let (model, mut gradients) = match self.group {
+        let (model, gradients) = match self.group {
             None => self.alone(model, part.batch.expect("all rows are there"), rng),
             Some(group) => self.together(group, model, part, rng),
         };
-        if let Some(clipping) = &self.config.clipping {
-            gradients = clipping.apply(&model, gradients);
-        }
-        self.model = Some(self.optimizer.step(at.learning_rate, model, gradients));
+        self.update(at.learning_rate, model, gradients);
         Ok(rows)
     }
 
@@ -239,6 +237,78 @@ impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
     }
 }
 
+impl<B: AutodiffBackend> Member<B::InnerBackend> for BurnLearner<'_, B> {
+    const PARALLEL: bool = false;
+
+    /// Batches of as many rows go through the layers of all networks together.
+    fn steps(members: &mut [Self], at: Step) -> Result<usize, TrainError> {
+        let rngs = |member: usize| {
+            let Step { seed, iteration, .. } = step_of(member, at);
+            dropout_rng(seed, iteration)
+        };
+        let mut batches = Vec::with_capacity(members.len());
+        for learner in members.iter_mut() {
+            let part = learner.data.next(learner.batch_size, learner.device)?;
+            batches.push(part.map(|part| part.batch.expect("all rows are there")));
+        }
+        let rows: Vec<usize> =
+            batches.iter().map(|batch| batch.as_ref().map_or(0, Batch::rows)).collect();
+        for (learner, batch) in members.iter_mut().zip(&batches) {
+            if batch.is_some() {
+                learner.batch.clone_from(batch);
+            }
+        }
+        // At the end of an epoch some may have fewer rows than others, or none.
+        if rows.iter().all(|of| *of == rows[0]) {
+            let batches = batches.into_iter().flatten().collect();
+            let rngs = (0..members.len()).map(rngs).collect();
+            all_at_once(members, batches, rngs, at.learning_rate);
+        } else {
+            let own = members.iter_mut().zip(batches).enumerate();
+            for (member, (learner, batch)) in own {
+                if let Some(batch) = batch {
+                    let model = learner.model.take().expect("put back after each step");
+                    let (model, gradients) = learner.alone(model, batch, rngs(member));
+                    learner.update(at.learning_rate, model, gradients);
+                }
+            }
+        }
+        Ok(rows.iter().sum())
+    }
+}
+
+/// A step of several networks on a batch each, of as many rows.
+fn all_at_once<B: AutodiffBackend>(
+    members: &mut [BurnLearner<'_, B>],
+    batches: Vec<Batch<B>>,
+    mut rngs: Vec<ChaCha8Rng>,
+    learning_rate: f64,
+) {
+    if batches.is_empty() {
+        return;
+    }
+    let take = |learner: &mut BurnLearner<'_, B>| learner.model.take();
+    let models: Option<Vec<Mlp<B>>> = members.iter_mut().map(take).collect();
+    let models = models.expect("put back after each step");
+    let features = batches.iter().map(|batch| batch.features.clone()).collect();
+    let all: Vec<&Mlp<B>> = models.iter().collect();
+    let logits = forward_train_together(&all, features, &mut rngs).split(1, 0);
+    let mut sum = None;
+    for ((learner, batch), logits) in members.iter_mut().zip(batches).zip(logits) {
+        let loss = learner.loss(logits.squeeze_dim(0), batch);
+        sum = Some(match sum.take() {
+            Some(sum) => sum + loss,
+            None => loss,
+        });
+    }
+    // No network has a part in another's loss: the slopes of the sum are those of its own.
+    let mut slopes = sum.expect("there is a network").backward();
+    for (learner, model) in members.iter_mut().zip(models) {
+        let gradients = GradientsParams::from_module(&mut slopes, &model);
+        learner.update(learning_rate, model, gradients);
+    }
+}
+
 impl<B: AutodiffBackend> BurnLearner<'_, B> {
     /// The gradients of a batch.
     fn alone(
@@ -247,14 +317,27 @@ impl<B: AutodiffBackend> BurnLearner<'_, B> {
         batch: Batch<B>,
         mut rng: ChaCha8Rng,
     ) -> (Mlp<B>, GradientsParams) {
-        let rows = batch.rows();
-        let logits = model.forward_train(batch.features, &mut rng);
-        let right = right(self.task, logits.clone().inner(), &batch.targets);
-        let loss =
-            weighted_mean(self.objective.forward(logits, batch.targets), batch.weights.clone());
-        self.losses.push([loss.clone().inner(), right], rows, batch.weights.map(Tensor::inner));
+        let logits = model.forward_train(batch.features.clone(), &mut rng);
+        let loss = self.loss(logits, batch);
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
         (model, gradients)
+    }
+
+    /// The mean loss of a batch, which is noted.
+    fn loss(&mut self, logits: Tensor<B, 2>, batch: Batch<B>) -> Tensor<B, 1> {
+        let rows = batch.rows();
+        let right = right(self.task, logits.clone().inner(), &batch.targets);
+        let losses = self.objective.forward(logits, batch.targets);
+        let loss = weighted_mean(losses, batch.weights.clone());
+        self.losses.push([loss.clone().inner(), right], rows, batch.weights.map(Tensor::inner));
+        loss
+    }
+
+    fn update(&mut self, learning_rate: f64, model: Mlp<B>, mut gradients: GradientsParams) {
+        if let Some(clipping) = &self.config.clipping {
+            gradients = clipping.apply(&model, gradients);
+        }
+        self.model = Some(self.optimizer.step(learning_rate, model, gradients));
     }
 
     /// The gradients of a batch of which other ranks have a part.

@@ -4,8 +4,11 @@ use burn::tensor::{TensorData, backend::Backend};
 use kiln_data::{Dataset, Share, permutation};
 use kiln_kernels::{Batch, Clipping, Loss, Network, Targets, Trainer, TrainerConfig};
 use kiln_model::{Mlp, MlpConfig, Task};
+use rayon::prelude::*;
 
-use super::{BatchLosses, Learner, Step, Tensors, reading::Reading, take};
+use super::{
+    BatchLosses, Learner, Member, Step, Tensors, members::step_of, reading::Reading, take,
+};
 use crate::{
     clip::GradientClipping, config::TrainConfig, error::TrainError, fit::TrainData,
     objective::kernel_targets, random::dropout_rng, ranks::Group,
@@ -107,6 +110,15 @@ impl<'a, B: Backend> HostLearner<'a, B> {
             last: 0..0,
             losses: BatchLosses::default(),
         })
+    }
+}
+
+impl<B: Backend> Member<B> for HostLearner<'_, B> {
+    const PARALLEL: bool = true;
+
+    fn steps(members: &mut [Self], at: Step) -> Result<usize, TrainError> {
+        let members = members.par_iter_mut().enumerate();
+        members.map(|(member, learner)| learner.step(step_of(member, at))).sum()
     }
 }
 

@@ -9,38 +9,52 @@ use rayon::prelude::*;
 use super::{Learner, Step, Tensors};
 use crate::{error::TrainError, random::member_seed};
 
-type Boxed<'a, B> = Box<dyn Learner<B> + Send + 'a>;
-
-/// Takes a step of all networks at a time.
-pub(crate) struct MembersLearner<'a, B: Backend> {
-    members: Vec<Boxed<'a, B>>,
+/// What is one of several.
+pub(crate) trait Member<B: Backend>: Learner<B> + Send + Sized {
     /// Whether the networks are divided among threads: where each of them is too small for that.
-    parallel: bool,
+    const PARALLEL: bool;
+
+    /// A step of each, with a seed of its own; the rows of all batches together.
+    ///
+    /// # Errors
+    ///
+    /// As [`Learner::step`].
+    fn steps(members: &mut [Self], at: Step) -> Result<usize, TrainError>;
 }
 
-impl<'a, B: Backend> MembersLearner<'a, B> {
-    pub(crate) fn new(members: Vec<Boxed<'a, B>>, parallel: bool) -> Self {
-        Self { members, parallel }
+/// Takes a step of all networks at a time.
+pub(crate) struct MembersLearner<M> {
+    members: Vec<M>,
+}
+
+impl<M> MembersLearner<M> {
+    pub(crate) fn new(members: Vec<M>) -> Self {
+        Self { members }
     }
 
-    fn each<T: Send>(&mut self, run: impl Fn(usize, &mut Boxed<'a, B>) -> T + Sync) -> Vec<T> {
-        match self.parallel {
+    fn each<B: Backend, T: Send>(&mut self, run: impl Fn(usize, &mut M) -> T + Sync) -> Vec<T>
+    where
+        M: Member<B>,
+    {
+        match M::PARALLEL {
             true => self.members.par_iter_mut().enumerate().map(|(at, of)| run(at, of)).collect(),
             false => self.members.iter_mut().enumerate().map(|(at, of)| run(at, of)).collect(),
         }
     }
 }
 
-impl<B: Backend> Learner<B> for MembersLearner<'_, B> {
+/// The step of one of several, counted from 0.
+pub(super) fn step_of(member: usize, at: Step) -> Step {
+    Step { seed: member_seed(at.seed, member), ..at }
+}
+
+impl<B: Backend, M: Member<B>> Learner<B> for MembersLearner<M> {
     fn start_epoch(&mut self, seed: u64, epoch: usize) {
         self.each(|at, member| member.start_epoch(member_seed(seed, at), epoch));
     }
 
     fn step(&mut self, at: Step) -> Result<usize, TrainError> {
-        let rows = self.each(|member, learner| {
-            learner.step(Step { seed: member_seed(at.seed, member), ..at })
-        });
-        rows.into_iter().sum()
+        M::steps(&mut self.members, at)
     }
 
     /// The mean loss over all networks of each batch, and of the epoch; the rows of all that were decided

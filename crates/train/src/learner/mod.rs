@@ -16,7 +16,7 @@ use crate::error::TrainError;
 pub(crate) use self::{
     burn::BurnLearner,
     host::HostLearner,
-    members::{MembersLearner, joined, split},
+    members::{Member, MembersLearner, joined, split},
 };
 
 /// Tensors by name.
