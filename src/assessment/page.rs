@@ -58,10 +58,10 @@ impl About {
             (
                 "network",
                 match manifest.members {
-                    1 => format!("{layers}; {} parameters", network.num_parameters()),
+                    1 => format!("{layers}; {} parameters", manifest.num_parameters()),
                     members => format!(
                         "{members} of {layers}; {} parameters in all",
-                        members * network.num_parameters()
+                        manifest.num_parameters()
                     ),
                 },
             ),

@@ -58,8 +58,7 @@ pub(crate) fn run(args: Args, console: Console) -> anyhow::Result<()> {
     if options.stream == Some(true) {
         anyhow::bail!("cross-validation keeps all rows in memory, found `stream`");
     }
-    let recipe =
-        Recipe::new(options.preset.unwrap_or_default(), table.num_rows(), table.columns().len());
+    let recipe = Recipe::for_table(options.preset.unwrap_or_default(), &table);
     let mut settings = options.resolve(table.name(), table.columns(), recipe)?;
     settings.columns.fold = args.fold_column.clone();
     let prepared = Prepared::new(table, &settings)?;

@@ -186,17 +186,18 @@ impl Source {
     ) -> anyhow::Result<(&str, &[String], Recipe)> {
         Ok(match self {
             Self::Table(_, table) => {
-                let columns = table.columns();
-                let recipe = Recipe::new(preset, table.num_rows(), columns.len());
+                let recipe = Recipe::for_table(preset, table);
                 // However many there are, that the result is the same.
                 let recipe = match process.ranks() {
                     Some(_) => recipe.with_one_network(),
                     None => recipe,
                 };
-                (table.name(), columns, recipe)
+                (table.name(), table.columns(), recipe)
             }
             Self::File(file) => {
-                (file.name(), file.columns(), Recipe::streamed(preset, file.estimated_rows()?))
+                let columns = file.columns();
+                let recipe = Recipe::streamed(preset, file.estimated_rows()?, columns.len());
+                (file.name(), columns, recipe)
             }
         })
     }

@@ -26,6 +26,6 @@ pub use cross_validate::{FoldResult, Folds, assign_folds, cross_validate};
 pub use error::TabularError;
 pub use evaluate::evaluate;
 pub use prepare::Prepared;
-pub use recipe::{Preset, Recipe};
+pub use recipe::{Preset, Recipe, learning_rate};
 pub use settings::{Calibration, ClassWeights, EnsembleSettings, NetworkSettings, Settings};
 pub use train::{Outcome, Validation, scan_file, train, train_streamed};

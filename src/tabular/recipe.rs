@@ -1,6 +1,6 @@
 //! The defaults for tables, in one place.
 
-use kiln_data::{PreprocessConfig, Scaling};
+use kiln_data::{PreprocessConfig, Scaling, Table};
 use kiln_model::{Activation, Normalization};
 use kiln_train::{BatchSize, Decay, EarlyStopping, OptimizerConfig, Schedule, TrainConfig};
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ pub enum Preset {
 /// |---|---|---|
 /// | `valid_fraction` | 0.15 | rows held out to choose an epoch and to report on, where there are no folds |
 /// | `preprocess` | standard scaling, bins, one-hot | see [`PreprocessConfig`] |
-/// | `network` | 128, 128, Mish, dropout 0.15 | see [`NetworkSettings`] |
+/// | `network` | 128, 128 or more, Mish, dropout 0.15 | see [`NetworkSettings`] |
 /// | `ensemble` | 16 networks, 4 folds | see [`EnsembleSettings`] |
 /// | `calibration` | one temperature | see [`Calibration`] |
 /// | `train` | AdamW, four cosines, the best epoch | see [`TrainConfig`] |
@@ -57,14 +57,19 @@ const STREAMED_VALID_ROWS: f64 = 100_000.0;
 const FOLDS: usize = 4;
 
 impl Recipe {
-    /// The recipe for a file of about so many rows that is read anew in every epoch.
-    pub fn streamed(preset: Preset, rows: usize) -> Self {
-        let recipe = Self::new(preset, rows, 0);
+    /// The recipe for a file of about so many rows, and columns, that is read anew in every epoch.
+    pub fn streamed(preset: Preset, rows: usize, columns: usize) -> Self {
+        let recipe = Self::new(preset, rows, columns);
         let valid_fraction = recipe.valid_fraction.min(STREAMED_VALID_ROWS / rows.max(1) as f64);
         // Features are made anew in every epoch: bins would make many times as many.
         let preprocess = PreprocessConfig { numeric_bins: 0, ..recipe.preprocess };
         let ensemble = EnsembleSettings::default();
         Self { valid_fraction, preprocess, ensemble, ..recipe }
+    }
+
+    /// The recipe for this table.
+    pub fn for_table(preset: Preset, table: &Table) -> Self {
+        Self::new(preset, table.num_rows(), table.columns().len())
     }
 
     /// The recipe for a table of so many rows, those held out included, and columns.
@@ -74,6 +79,7 @@ impl Recipe {
         // About 30 iterations an epoch, so that small tables see enough updates; a power of two from 32
         // to 256. Batches of 16 took twice the time and were no better on the thirteen tables.
         let batch_size = 1 << ((train_rows / 30.0).log2().floor() as i64).clamp(5, 8);
+        let width = width(columns);
         // Many rows need fewer passes.
         let longest = if preset == Preset::Best { 120 } else { 60 };
         let num_epochs = (longest * 50_000 / rows.max(1)).clamp(longest / 5, longest);
@@ -86,7 +92,7 @@ impl Recipe {
                 ..PreprocessConfig::default()
             },
             network: NetworkSettings {
-                hidden: vec![128, 128],
+                hidden: vec![width, width],
                 activation: Activation::Mish,
                 normalization: Normalization::None,
                 dropout: 0.15,
@@ -97,7 +103,7 @@ impl Recipe {
                 .with_batch_size(BatchSize::Rows(batch_size))
                 .with_num_epochs(num_epochs)
                 .with_optimizer(OptimizerConfig::adam_w())
-                .with_learning_rate(1e-2)
+                .with_learning_rate(learning_rate(&[width]))
                 .with_schedule(Schedule { warmup_iterations: 0, decay: Decay::log_cosine() })
                 // The last of four cycles is half of all epochs: what one ends with may be better than all that
                 // the next has before its own end.
@@ -109,6 +115,21 @@ impl Recipe {
     pub fn with_one_network(self) -> Self {
         Self { ensemble: EnsembleSettings::default(), ..self }
     }
+}
+
+/// Units of each hidden layer: no fewer than there are columns, so that none needs to be given up for another,
+/// within what is worth its time.
+fn width(columns: usize) -> usize {
+    columns.clamp(128, 512).next_power_of_two()
+}
+
+/// The rate for hidden layers of these widths: 0.005 up to 128 units, and in proportion less for more.
+///
+/// AdamW moves every weight by about the rate, whatever its slope, and so a unit's sum by as much more as it has
+/// inputs (Yang et al. 2022, arXiv:2203.03466).
+pub fn learning_rate(hidden: &[usize]) -> f64 {
+    let widest = hidden.iter().fold(128, |widest, width| widest.max(*width));
+    0.64 / widest as f64
 }
 
 /// Bins of each number: the more rows, the more slopes can be told apart.
@@ -175,5 +196,20 @@ mod tests {
         let rows = [0, 50_000, 100_000, 10_000_000];
         assert_eq!(rows.map(|rows| epochs(Preset::Default, rows)), [60, 60, 30, 12]);
         assert_eq!(rows.map(|rows| epochs(Preset::Best, rows)), [120, 120, 60, 24]);
+    }
+
+    #[test]
+    fn wide_tables_have_wide_layers_of_smaller_steps() {
+        let of = |columns| {
+            let Recipe { network, train, .. } = Recipe::new(Preset::Default, 1_000, columns);
+            (network.hidden, train.learning_rate)
+        };
+        for columns in [0, 20, 128] {
+            assert_eq!(of(columns), (vec![128, 128], 0.005));
+        }
+        assert_eq!(of(200), (vec![256, 256], 0.0025));
+        for columns in [785, 100_000] {
+            assert_eq!(of(columns), (vec![512, 512], 0.00125));
+        }
     }
 }

@@ -1,6 +1,6 @@
 use kiln_model::Activation;
 
-use crate::elementary::{exp_negative, normal, sigmoids, softplus, tanh};
+use crate::elementary::{cut_off, exp_negative, normal, sigmoids, softplus, tanh};
 use crate::set::{Kernel, Set, dispatch};
 
 /// An [`Activation`] with the constants that the kernels need.
@@ -23,6 +23,9 @@ pub(crate) enum Function {
     Tanh,
     Sigmoid,
 }
+
+/// Far below zero most functions are as small as eˣ, of which the products in the layer above would be subnormal.
+const LEAST_VALUE: f32 = 1e-15;
 
 impl Function {
     /// `None` for an activation that the kernels lack.
@@ -48,7 +51,8 @@ impl Function {
         })
     }
 
-    /// Replaces each x by f(x), and the number at the same place in `slopes` by f′(x).
+    /// Replaces each x by f(x), or 0 where that is smaller than 1e-15, and the number at the same place in
+    /// `slopes` by f′(x).
     pub(crate) fn forward(self, values: &mut [f32], slopes: &mut [f32]) {
         struct Task<'a>(Function, &'a mut [f32], &'a mut [f32]);
         impl Kernel for Task<'_> {
@@ -57,7 +61,8 @@ impl Function {
                 let Self(function, values, slopes) = self;
                 with_formula!(function, S, |formula| {
                     for (value, slope) in values.iter_mut().zip(slopes) {
-                        (*value, *slope) = formula(*value);
+                        let (found, own) = formula(*value);
+                        (*value, *slope) = (cut_off(found, LEAST_VALUE), own);
                     }
                 });
             }
@@ -65,7 +70,7 @@ impl Function {
         dispatch(Task(self, values, slopes));
     }
 
-    /// Replaces each x by f(x).
+    /// Replaces each x by f(x), or 0 where that is smaller than 1e-15.
     pub(crate) fn apply(self, values: &mut [f32]) {
         struct Task<'a>(Function, &'a mut [f32]);
         impl Kernel for Task<'_> {
@@ -74,7 +79,7 @@ impl Function {
                 let Self(function, values) = self;
                 with_formula!(function, S, |formula| {
                     for value in values.iter_mut() {
-                        *value = formula(*value).0;
+                        *value = cut_off(formula(*value).0, LEAST_VALUE);
                     }
                 });
             }
@@ -146,10 +151,12 @@ macro_rules! with_formula {
 use with_formula;
 
 /// tanh(ln(1 + eˣ)) is n/d with n = eˣ(eˣ + 2), d = n + 2; for positive x both are divided by e²ˣ, which
-/// might overflow. Its square from 1 is (d − n)(d + n)/d², with no digits lost.
+/// might overflow. Its square from 1 is (d − n)(d + n)/d², with no digits lost. Beyond 43 the square of e would be
+/// subnormal.
 #[inline(always)]
 fn mish<S: Set>(x: f32) -> (f32, f32) {
-    let e = exp_negative::<S>(-x.abs());
+    let distance = x.abs();
+    let e = exp_negative::<S>(if distance > 43.0 { -43.0 } else { -distance });
     let (n, half) = if x > 0.0 { (1.0 + 2.0 * e, e * e) } else { (e * (e + 2.0), 1.0) };
     let d = n + 2.0 * half;
     let tanh = n / d;

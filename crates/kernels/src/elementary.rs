@@ -19,6 +19,10 @@ pub(crate) fn cut_off(x: f32, least: f32) -> f32 {
     if x.abs() < least { 0.0 } else { x }
 }
 
+/// The rows of a fitted network have gradients down to 1e-38, of which the products in the layers below would be
+/// subnormal.
+pub(crate) const LEAST_SLOPE: f32 = 1e-20;
+
 /// eˣ for x ≤ 0, and no less than 1.6e-38, so that nothing is subnormal, which is slow.
 ///
 /// x = n·ln 2 + r; e^r by the polynomial of Cephes' `expf` (Moshier 1989).

@@ -1,3 +1,4 @@
+use crate::elementary::{LEAST_SLOPE, cut_off};
 use crate::line::{Line, Rows, WIDTH, lines};
 use crate::set::{Kernel, Set, dispatch};
 
@@ -61,7 +62,8 @@ impl Groups {
         dispatch(Task(self, from));
     }
 
-    /// Writes rows, each number times that at its place in `factors`, if there are any. Those up to a
+    /// Writes rows, each number times that at its place in `factors`, if there are any, or 0 where that is smaller
+    /// than [`LEAST_SLOPE`]. Those up to a
     /// multiple of 16 are written too.
     pub(crate) fn scatter(&self, factors: Option<&Rows>, to: &mut Rows) {
         struct Task<'a>(&'a Groups, Option<&'a Rows>, &'a mut Rows);
@@ -87,7 +89,8 @@ impl Groups {
                                 if let Some(factors) = factors {
                                     // A copy: as far as the compiler can see, `to` might overlap.
                                     let factors = *factors[at].half(column);
-                                    numbers.iter_mut().zip(factors).for_each(|(g, s)| *g *= s);
+                                    let pairs = numbers.iter_mut().zip(factors);
+                                    pairs.for_each(|(g, s)| *g = cut_off(*g * s, LEAST_SLOPE));
                                 }
                                 *to[at].half_mut(column) = numbers;
                             }

@@ -1,6 +1,6 @@
 use kiln_model::{LossConfig, ModelError, Task};
 
-use crate::elementary::{cut_off, exp_negative, sigmoids, softplus};
+use crate::elementary::{LEAST_SLOPE, cut_off, exp_negative, sigmoids, softplus};
 use crate::set::{Kernel, Set, dispatch};
 
 /// The loss of a task, with its [`LossConfig`] written out.
@@ -147,10 +147,6 @@ impl Loss {
         dispatch(Task(self, rows, losses));
     }
 }
-
-/// The rows of a fitted network have slopes down to 1e-38, of which the products in the layers below would be
-/// subnormal.
-const LEAST_SLOPE: f32 = 1e-20;
 
 fn first_largest(values: &[f32]) -> usize {
     let mut best = 0;

@@ -99,7 +99,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "COUNT", help_heading = "Features")]
     pub(crate) one_hot_up_to: Option<usize>,
 
-    /// Width of each hidden layer, `none` for a linear model [default: 128,128]
+    /// Width of each hidden layer, `none` for a linear model [default: 128,128, and up to 512,512 where there are
+    /// more columns]
     #[arg(long, value_name = "WIDTHS", help_heading = "Network")]
     pub(crate) hidden: Option<Hidden>,
     /// After each hidden layer: relu, leaky_relu, gelu, silu, elu, selu, mish, softplus, tanh, sigmoid
@@ -143,7 +144,7 @@ pub(crate) struct Options {
     /// sgd, momentum, nesterov, adam, adamw, rmsprop, adagrad or adan
     #[arg(long, value_name = "NAME", help_heading = "Training")]
     pub(crate) optimizer: Option<String>,
-    /// Size of an update
+    /// Size of an update [default: 0.005, and less for hidden layers wider than 128]
     #[arg(long, value_name = "RATE", help_heading = "Training")]
     pub(crate) learning_rate: Option<f64>,
     /// Pull of the weights towards 0

@@ -1,7 +1,7 @@
 use anyhow::{Context, bail};
 use kiln::{
     data::{SchemaOptions, column_index},
-    tabular::{Recipe, Settings},
+    tabular::{Recipe, Settings, learning_rate},
     train::{GradientClipping, TrainConfig},
 };
 
@@ -52,11 +52,14 @@ impl Options {
         set(&mut settings.loss, self.loss);
         settings.positive = self.positive.clone();
         settings.streamed = self.stream == Some(true);
-        let Settings { preprocess, network, .. } = &mut settings;
+        let Settings { preprocess, network, train, .. } = &mut settings;
         set(&mut preprocess.scaling, self.scaling);
         set(&mut preprocess.numeric_bins, self.numeric_bins);
         set(&mut preprocess.one_hot_up_to, self.one_hot_up_to);
-        set(&mut network.hidden, self.hidden.clone().map(|hidden| hidden.0));
+        if let Some(Hidden(widths)) = &self.hidden {
+            network.hidden.clone_from(widths);
+            train.learning_rate = learning_rate(widths);
+        }
         if let Some(name) = &self.activation {
             network.activation = named(name)?;
         }

@@ -58,8 +58,7 @@ pub(crate) fn run(mut args: Args, console: Console) -> anyhow::Result<()> {
     let reader = TableReader::open(&args.file, &read)?;
     let format = *reader.format();
     let table = Table::from_reader(reader)?;
-    let preset = options.preset.unwrap_or_default();
-    let recipe = Recipe::new(preset, table.num_rows(), table.columns().len());
+    let recipe = Recipe::for_table(options.preset.unwrap_or_default(), &table);
     let settings = options.resolve(table.name(), table.columns(), recipe)?;
     let journal = args.journal();
     args.check_files(&journal)?;
