@@ -138,7 +138,7 @@ fn more_epochs_go_on_and_other_options_are_refused() {
     let folder = begun();
     let differs = |what: &str| format!("the run can't be resumed: {what}");
     for (flags, what) in [
-        ("--learning-rate 0.5", "`learning_rate` is 0.5, and it began with 0.01"),
+        ("--learning-rate 0.5", "`learning_rate` is 0.5, and it began with 0.005"),
         ("--hidden 4", "`hidden` is [4], and it began with [8]"),
         ("--seed 1", "`seed` is 1, and it began with 0"),
         ("--scaling robust", "`scaling` is \"robust\", and it began with \"standard\""),

@@ -7,7 +7,7 @@ use std::{io::Cursor, io::Write, sync::LazyLock};
 use kiln::{
     data::{ReadOptions, Table, TableReader},
     model::MlpConfig,
-    tabular::Settings,
+    tabular::{Recipe, Settings},
 };
 use libfuzzer_sys::fuzz_target;
 use options::{Options, ReadArgs, read_config};
@@ -34,13 +34,18 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(options) = read_config(file.path()) else { return };
     let _ = options.read_options(&ReadArgs::default());
     let merged = Options::default().over(options.clone()).expect("options and no others");
-    if let Ok(settings) = merged.resolve(&TABLE) {
+    if let Ok(settings) = resolve(&merged) {
         check(&settings);
         let said_in_full = Options::from_settings(&settings, &options);
-        let resolved = said_in_full.resolve(&TABLE).expect("the same options");
+        let resolved = resolve(&said_in_full).expect("the same options");
         assert_eq!(format!("{resolved:?}"), format!("{settings:?}"));
     }
 });
+
+fn resolve(options: &Options) -> anyhow::Result<Settings> {
+    let recipe = Recipe::for_table(options.preset.unwrap_or_default(), &TABLE);
+    options.resolve(TABLE.name(), TABLE.columns(), recipe)
+}
 
 fn check(settings: &Settings) {
     let _ = settings.train.validate();
@@ -50,6 +55,7 @@ fn check(settings: &Settings) {
         .with_hidden(network.hidden)
         .with_activation(network.activation)
         .with_normalization(network.normalization)
+        .with_input_dropout(network.input_dropout)
         .with_dropout(network.dropout)
         .validate();
     // Numbers are written as they are read.

@@ -76,6 +76,9 @@ pub struct NetworkSettings {
     pub activation: Activation,
     /// Before each activation.
     pub normalization: Normalization,
+    /// Fraction of features dropped in training, but those of embedded columns, in [0, 1).
+    #[serde(default)]
+    pub input_dropout: f64,
     /// Fraction of hidden outputs dropped in training, in [0, 1).
     pub dropout: f64,
 }

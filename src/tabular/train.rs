@@ -308,6 +308,7 @@ fn network(preprocessor: &Preprocessor, task: Task, settings: &Settings) -> MlpC
         .with_hidden(network.hidden)
         .with_activation(network.activation)
         .with_normalization(network.normalization)
+        .with_input_dropout(network.input_dropout)
         .with_dropout(network.dropout)
 }
 

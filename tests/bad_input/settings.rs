@@ -45,6 +45,7 @@ fn settings_out_of_range_are_wrong_usage() {
     );
     fails("--epochs 0", "`epochs` is 0, expected at least 1");
     fails("--dropout 1", "`dropout` is 1, expected a fraction in [0, 1)");
+    fails("--input-dropout 1", "`input_dropout` is 1, expected a fraction in [0, 1)");
     fails("--valid-fraction 2", "`valid_fraction` is 2, expected a number from 0 to below 1");
     fails(
         "--valid-fraction 0 --patience 3",

@@ -37,7 +37,7 @@ fn a_model_file_is_described_by_its_parts() {
         // What was chosen, where nothing was said.
         "\n  preset = \"default\"\n",
         "\n  members = 16\n  bag_folds = 4\n",
-        "\n  learning_rate = 0.01\n",
+        "\n  learning_rate = 0.005\n",
     ] {
         assert!(text.contains(part), "{part:?} in {text}");
     }

@@ -97,6 +97,7 @@ impl Steps {
             loss: Loss::new(task, &LossConfig::default()).expect("the default"),
             optimizer,
             clipping: None,
+            input_dropout: 0.0,
             dropout: 0.0,
             batch_size,
         };

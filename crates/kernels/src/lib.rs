@@ -24,6 +24,7 @@
 //!         loss: Loss::new(Task::Binary, &LossConfig::default())?,
 //!         optimizer: Optimizer::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 },
 //!         clipping: None,
+//!         input_dropout: 0.0,
 //!         dropout: 0.0,
 //!         batch_size: 2,
 //!     },

@@ -97,7 +97,7 @@ impl Shard {
         &mut self,
         network: &Network,
         loss: &Loss,
-        dropout: Option<&Dropout>,
+        dropout: &Dropout,
         batch: &Batch<'_>,
     ) {
         for (at, row) in self.rows_of(batch).iter().enumerate() {
@@ -108,9 +108,12 @@ impl Shard {
         self.backward(network);
     }
 
-    fn forward(&mut self, network: &Network, dropout: Option<&Dropout>, batch: &Batch<'_>) {
+    fn forward(&mut self, network: &Network, dropout: &Dropout, batch: &Batch<'_>) {
         let places = batch.places(self.first, self.rows);
-        let mut drawn = 0;
+        let dense = network.dense_inputs();
+        let input = DropoutLayer { rate: dropout.input_rate, drawn: 0, width: dense };
+        dropout.apply(input, places, &mut self.input, None, self.rows);
+        let mut drawn = input.draws(batch.batch_rows());
         for (at, panels) in network.layers.iter().enumerate() {
             let (before, after) = self.layers.split_at_mut(at);
             let input = before.last().map_or(&self.input, |layer| &layer.output);
@@ -119,10 +122,9 @@ impl Shard {
             let Some(slope) = slope else { continue };
             let values = output.head_mut(self.rows);
             network.function.forward(values, slope.head_mut(self.rows));
-            if let Some(dropout) = dropout {
-                dropout.apply(drawn, places, panels.outputs, [output, slope], self.rows);
-                drawn += batch.batch_rows() * panels.outputs;
-            }
+            let layer = DropoutLayer { rate: dropout.rate, drawn, width: panels.outputs };
+            dropout.apply(layer, places, output, Some(slope), self.rows);
+            drawn += layer.draws(batch.batch_rows());
         }
     }
 
@@ -161,30 +163,49 @@ impl Shard {
     }
 }
 
-/// Inverted dropout (Srivastava et al. 2014), drawn number by number in the order of the layers, and
-/// in each in that of the batch.
+/// Inverted dropout (Srivastava et al. 2014), drawn number by number in the order of the layers, the features
+/// first, and in each in that of the batch.
 #[derive(Debug)]
 pub(crate) struct Dropout {
-    /// Fraction in (0, 1).
+    /// Fraction in [0, 1) of the dense features.
+    pub(crate) input_rate: f64,
+    /// Fraction in [0, 1) of each hidden layer's outputs.
     pub(crate) rate: f64,
     /// Where the draws of the iteration start.
     pub(crate) rng: ChaCha8Rng,
 }
 
+/// The first numbers of each row of a matrix, some of which are dropped.
+#[derive(Debug, Clone, Copy)]
+struct DropoutLayer {
+    rate: f64,
+    /// Numbers drawn for the layers before.
+    drawn: usize,
+    width: usize,
+}
+
+impl DropoutLayer {
+    /// Numbers drawn for a batch of so many rows.
+    fn draws(self, rows: usize) -> usize {
+        if self.rate == 0.0 { 0 } else { rows * self.width }
+    }
+}
+
 impl Dropout {
-    /// Sets numbers to 0, or makes up for that in the others; in all of `targets` the same ones. `drawn`
-    /// numbers have been drawn for the layers before.
+    /// Sets numbers to 0, or makes up for that in the others; in values and slopes the same ones.
     fn apply(
         &self,
-        drawn: usize,
+        DropoutLayer { rate, drawn, width }: DropoutLayer,
         places: Places<'_>,
-        width: usize,
-        targets: [&mut Rows; 2],
+        values: &mut Rows,
+        mut slopes: Option<&mut Rows>,
         rows: usize,
     ) {
+        if rate == 0.0 {
+            return;
+        }
         let mut rng = self.rng.clone();
         let start = self.rng.get_word_pos() + drawn as u128;
-        let [values, slopes] = targets;
         for row in 0..rows {
             let place = match places {
                 Places::From(first) => (row == 0).then_some(first),
@@ -194,11 +215,16 @@ impl Dropout {
                 rng.set_word_pos(start + (place * width) as u128);
             }
             let values = values.row_mut(row)[..width].iter_mut();
-            let factors = dropout_factors(self.rate, &mut rng);
+            let factors = dropout_factors(rate, &mut rng);
             // The factors last: a row that has ended must not take one more of them.
-            for ((value, slope), factor) in values.zip(slopes.row_mut(row)).zip(factors) {
-                *value *= factor;
-                *slope *= factor;
+            match &mut slopes {
+                None => values.zip(factors).for_each(|(value, factor)| *value *= factor),
+                Some(slopes) => {
+                    for ((value, slope), factor) in values.zip(slopes.row_mut(row)).zip(factors) {
+                        *value *= factor;
+                        *slope *= factor;
+                    }
+                }
             }
         }
     }

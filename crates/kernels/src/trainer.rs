@@ -19,6 +19,8 @@ pub struct TrainerConfig {
     pub optimizer: Optimizer,
     /// What is done to the gradient before that.
     pub clipping: Option<Clipping>,
+    /// Fraction in [0, 1) of the features set to zero, but those that are category indices.
+    pub input_dropout: f64,
     /// Fraction in [0, 1) of each hidden layer's outputs set to zero.
     pub dropout: f64,
     /// The most rows in a batch.
@@ -249,13 +251,16 @@ impl Trainer {
         let Self { network, config, shards, time, .. } = self;
         *time += 1;
         let shard_rows = rows.div_ceil(shards.len()).next_multiple_of(WIDTH);
-        let dropout =
-            (config.dropout > 0.0).then(|| Dropout { rate: config.dropout, rng: dropout.clone() });
+        let dropout = Dropout {
+            input_rate: config.input_dropout,
+            rate: config.dropout,
+            rng: dropout.clone(),
+        };
         for (at, shard) in shards.iter_mut().enumerate() {
             let first = rows.min(at * shard_rows);
             shard.take(first, shard_rows.min(rows - first));
         }
-        let run = |shard: &mut Shard| shard.run(&*network, &config.loss, dropout.as_ref(), batch);
+        let run = |shard: &mut Shard| shard.run(&*network, &config.loss, &dropout, batch);
         match shards.as_mut_slice() {
             [shard] => run(shard),
             shards => shards.par_iter_mut().for_each(run),
@@ -283,6 +288,7 @@ impl Trainer {
             // Its first velocity is the gradient.
             optimizer: Optimizer::Sgd { momentum: 0.5, nesterov: false, weight_decay: 0.0 },
             clipping: None,
+            input_dropout: 0.0,
             dropout: 0.0,
             batch_size: batch.rows.len(),
             loss: self.config.loss.clone(),

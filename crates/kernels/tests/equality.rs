@@ -86,6 +86,7 @@ impl Case {
             loss: Loss::new(self.task, &self.loss).unwrap(),
             optimizer: Optimizer::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 },
             clipping: None,
+            input_dropout: self.model.input_dropout,
             dropout: self.model.dropout,
             batch_size: self.rows,
         };
@@ -222,6 +223,7 @@ fn every_activation_with_every_loss() {
         for (task, classes) in tasks() {
             case(task, classes, activation).check();
             let mut dropped = case(task, classes, activation);
+            dropped.model.input_dropout = 0.2;
             dropped.model.dropout = 0.3;
             dropped.check();
         }

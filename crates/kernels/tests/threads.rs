@@ -25,7 +25,8 @@ fn trainer(batch_size: usize, clipping: Option<Clipping>) -> Trainer {
         weight_decay: 0.0,
         decoupled: false,
     };
-    let config = TrainerConfig { loss, optimizer, clipping, dropout: 0.2, batch_size };
+    let config =
+        TrainerConfig { loss, optimizer, clipping, input_dropout: 0.1, dropout: 0.2, batch_size };
     Trainer::new(Network::of(&start).unwrap(), config)
 }
 
@@ -74,6 +75,7 @@ fn a_step_of_one_thread_allocates_nothing() {
         loss: Loss::new(Task::Multiclass { num_classes: 5 }, &LossConfig::default()).unwrap(),
         optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false, weight_decay: 0.0 },
         clipping: None,
+        input_dropout: 0.0,
         dropout: 0.1,
         batch_size: 32,
     };

@@ -30,6 +30,7 @@ use crate::{
 /// | `hidden` | `[]` | width of each hidden layer, output excluded; empty is a linear model | each ≥ 1 |
 /// | `activation` | ReLU | after each hidden layer | see [`Activation`] |
 /// | `normalization` | none | before each activation | see [`Normalization`] |
+/// | `input_dropout` | 0 | fraction of dense features dropped in training | [0, 1) |
 /// | `dropout` | 0 | fraction of hidden outputs dropped in training | [0, 1) |
 /// | `initializer` | matched to the activation | initial weights; biases start at 0 | see [`Initializer`] |
 /// | `seed` | 0 | of the initial weights | any |
@@ -53,6 +54,9 @@ pub struct MlpConfig {
     /// What is done to a hidden layer's outputs before the activation.
     #[serde(default)]
     pub normalization: Normalization,
+    /// Fraction in [0, 1) of the features set to zero in training, but those that are category indices.
+    #[serde(default)]
+    pub input_dropout: f64,
     /// Fraction in [0, 1) of each hidden layer's outputs set to zero in training.
     #[serde(default)]
     pub dropout: f64,
@@ -77,6 +81,7 @@ impl MlpConfig {
             hidden: Vec::new(),
             activation: Activation::default(),
             normalization: Normalization::default(),
+            input_dropout: 0.0,
             dropout: 0.0,
             initializer: None,
             seed: 0,
@@ -104,6 +109,12 @@ impl MlpConfig {
     /// Sets the normalization before each activation.
     pub fn with_normalization(mut self, normalization: Normalization) -> Self {
         self.normalization = normalization;
+        self
+    }
+
+    /// Sets the fraction, in [0, 1), of dense features dropped in training.
+    pub fn with_input_dropout(mut self, input_dropout: f64) -> Self {
+        self.input_dropout = input_dropout;
         self
     }
 
@@ -140,8 +151,10 @@ impl MlpConfig {
         if let Some(layer) = self.hidden.iter().position(|width| *width == 0) {
             return Err(ModelError::field(format!("hidden[{layer}]"), 0, "at least 1"));
         }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(ModelError::field("dropout", self.dropout, "a fraction in [0, 1)"));
+        for (field, rate) in [("input_dropout", self.input_dropout), ("dropout", self.dropout)] {
+            if !(0.0..1.0).contains(&rate) {
+                return Err(ModelError::field(field, rate, "a fraction in [0, 1)"));
+            }
         }
         self.activation.validate()?;
         if let Some(initializer) = &self.initializer {
@@ -222,6 +235,7 @@ impl MlpConfig {
                 .collect(),
             output: linear(initializer.weights(*output, Activation::Identity, rng, device)),
             activation: self.activation,
+            input_dropout: self.input_dropout,
             dropout: self.dropout,
         })
     }
@@ -323,6 +337,7 @@ pub struct Mlp<B: Backend> {
     #[module(skip)]
     pub(crate) activation: Activation,
     #[module(skip)]
+    pub(crate) input_dropout: f64,
     pub(crate) dropout: f64,
 }
 
@@ -359,6 +374,24 @@ impl<B: Backend> Mlp<B> {
     /// The function after each hidden layer.
     pub fn activation(&self) -> Activation {
         self.activation
+    }
+
+    /// Features of which the dense ones, which come first, have been through `dropout`.
+    pub(crate) fn dense_dropped(
+        &self,
+        features: Tensor<B, 2>,
+        dropout: impl FnOnce(Tensor<B, 2>) -> Tensor<B, 2>,
+    ) -> Tensor<B, 2> {
+        let [_, width] = features.dims();
+        let dense = width.saturating_sub(self.embeddings.len());
+        if self.input_dropout == 0.0 || dense == 0 {
+            return features;
+        }
+        if dense == width {
+            return dropout(features);
+        }
+        let indices = features.clone().narrow(1, dense, width - dense);
+        Tensor::cat(vec![dropout(features.narrow(1, 0, dense)), indices], 1)
     }
 
     /// What goes into the first linear layer.
@@ -399,8 +432,8 @@ impl<B: Backend> Mlp<B> {
 }
 
 impl<B: AutodiffBackend> Mlp<B> {
-    /// The logits of each row, as in training: hidden outputs are dropped at random (from `rng`;
-    /// untouched without dropout), and batch normalization uses, and learns from, the batch.
+    /// The logits of each row, as in training: features and hidden outputs are dropped at random (from
+    /// `rng`; untouched without dropout), and batch normalization uses, and learns from, the batch.
     ///
     /// # Shapes
     ///
@@ -410,7 +443,7 @@ impl<B: AutodiffBackend> Mlp<B> {
     ///
     /// If the features have another width than `d_input`.
     pub fn forward_train(&self, features: Tensor<B, 2>, rng: &mut impl Rng) -> Tensor<B, 2> {
-        self.forward_dropping(features, |x| dropout(x, self.dropout, rng))
+        self.forward_dropping(features, |x, rate| dropout(x, rate, rng))
     }
 
     /// As [`Mlp::forward_train`], of some rows of a batch of `batch_rows`: what is dropped is what that
@@ -432,19 +465,18 @@ impl<B: AutodiffBackend> Mlp<B> {
         places: &[u32],
         batch_rows: usize,
     ) -> Tensor<B, 2> {
-        let rate = self.dropout;
-        self.forward_dropping(features, |x| dropout_part(x, rate, rng, places, batch_rows))
+        self.forward_dropping(features, |x, rate| dropout_part(x, rate, rng, places, batch_rows))
     }
 
     fn forward_dropping(
         &self,
         features: Tensor<B, 2>,
-        mut dropout: impl FnMut(Tensor<B, 2>) -> Tensor<B, 2>,
+        mut dropout: impl FnMut(Tensor<B, 2>, f64) -> Tensor<B, 2>,
     ) -> Tensor<B, 2> {
-        let mut x = self.inputs(features);
+        let mut x = self.inputs(self.dense_dropped(features, |x| dropout(x, self.input_dropout)));
         for layer in &self.hidden {
             x = self.activation.forward(layer.norm.forward_train(layer.linear.forward(x)));
-            x = dropout(x);
+            x = dropout(x, self.dropout);
         }
         self.output.forward(x)
     }
@@ -566,6 +598,26 @@ mod tests {
     }
 
     #[test]
+    fn of_the_features_only_dense_ones_are_dropped() {
+        type B = Autodiff<Flex>;
+        // A linear model whose weights are 1 and whose category vectors are their index.
+        let config = MlpConfig::new(3, 1).with_embeddings(vec![EmbeddingConfig::new(2, 1)]);
+        let mut model =
+            config.with_input_dropout(0.5).init::<B>(&Default::default()).expect("in range");
+        model.embeddings[0] = Param::from_data([[0.0], [100.0]], &Default::default());
+        model.output.weight = Param::from_data([[1.0], [1.0], [1.0]], &Default::default());
+        let row = [1.0, 10.0, 1.0];
+        let x = Tensor::<B, 2>::from_data([row; 64], &Default::default());
+        let all = model.forward(x.clone()).into_data();
+        assert!(all.iter::<f32>().all(|logit| logit == 111.0));
+        let seen = model.forward_train(x, &mut init_rng(0)).into_data();
+        let mut seen: Vec<f32> = seen.iter().collect();
+        seen.sort_by(f32::total_cmp);
+        seen.dedup();
+        assert_eq!(seen, [100.0, 102.0, 120.0, 122.0]);
+    }
+
+    #[test]
     fn wrong_configs_name_the_field_and_its_range() {
         for (config, message) in [
             (MlpConfig::new(0, 1), "`d_input` is 0, expected at least 1"),
@@ -605,6 +657,10 @@ mod tests {
                  expected at most 2147483647 parameters in all",
             ),
             (config().with_hidden(vec![3, 0]), "`hidden[1]` is 0, expected at least 1"),
+            (
+                config().with_input_dropout(1.0),
+                "`input_dropout` is 1, expected a fraction in [0, 1)",
+            ),
             (config().with_dropout(1.0), "`dropout` is 1, expected a fraction in [0, 1)"),
             (config().with_dropout(-0.1), "`dropout` is -0.1, expected a fraction in [0, 1)"),
             (config().with_dropout(f64::NAN), "`dropout` is NaN, expected a fraction in [0, 1)"),

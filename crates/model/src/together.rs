@@ -4,7 +4,7 @@ use rand::Rng;
 
 use crate::{
     Mlp,
-    dropout::{dropout_factors, masked},
+    dropout::{dropout, dropout_factors, masked},
 };
 
 /// The logits of several networks of one shape, each of rows of its own, as [`Mlp::forward_train`] gives them of
@@ -28,7 +28,10 @@ pub fn forward_train_together<B: AutodiffBackend>(
 ) -> Tensor<B, 3> {
     let (members, first) = (models.len(), models[0]);
     assert!(features.len() == members && rngs.len() == members, "one of each for a network");
-    let inputs = models.iter().zip(features).map(|(model, features)| model.inputs(features));
+    let inputs =
+        models.iter().zip(features).zip(rngs.iter_mut()).map(|((model, features), rng)| {
+            model.inputs(model.dense_dropped(features, |x| dropout(x, model.input_dropout, rng)))
+        });
     // [members, batch_size, inputs]
     let mut x = Tensor::stack::<3>(inputs.collect(), 0);
     let [_, rows, _] = x.dims();
@@ -97,6 +100,7 @@ mod tests {
                 .with_embeddings(vec![EmbeddingConfig::new(3, 2)])
                 .with_hidden(vec![5, 4])
                 .with_normalization(normalization)
+                .with_input_dropout(0.2)
                 .with_dropout(0.3);
             let init =
                 |seed| config.clone().with_seed(seed).init::<B>(&Default::default()).unwrap();

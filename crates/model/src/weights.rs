@@ -143,8 +143,8 @@ impl MlpConfig {
             weight: Param::from_data(next(), device),
             bias: Some(Param::from_data(next(), device)),
         };
-        let Self { activation, dropout, .. } = *self;
-        Ok(Mlp { embeddings, hidden, output, activation, dropout })
+        let Self { activation, input_dropout, dropout, .. } = *self;
+        Ok(Mlp { embeddings, hidden, output, activation, input_dropout, dropout })
     }
 
     fn norm_from<B: Backend>(

@@ -33,6 +33,7 @@ fn model() -> MlpConfig {
         .with_hidden(vec![9, 6])
         .with_activation(Activation::Tanh)
         .with_embeddings(vec![EmbeddingConfig::new(4, 2)])
+        .with_input_dropout(0.1)
         .with_dropout(0.1)
 }
 

@@ -110,6 +110,10 @@ pub(crate) struct Options {
     /// Before each activation: none, batch or layer
     #[arg(long, value_name = "NAME", help_heading = "Network", value_parser = by_name::<Normalization>)]
     pub(crate) normalization: Option<Normalization>,
+    /// Fraction of features dropped in training, but those of embedded columns [default: 0, and 0.3 of more than 256
+    /// columns]
+    #[arg(long, value_name = "FRACTION", help_heading = "Network")]
+    pub(crate) input_dropout: Option<f64>,
     /// Fraction of hidden outputs dropped in training [default: 0.15]
     #[arg(long, value_name = "FRACTION", help_heading = "Network")]
     pub(crate) dropout: Option<f64>,
@@ -147,7 +151,7 @@ pub(crate) struct Options {
     /// Size of an update [default: 0.005, and less for hidden layers wider than 128]
     #[arg(long, value_name = "RATE", help_heading = "Training")]
     pub(crate) learning_rate: Option<f64>,
-    /// Pull of the weights towards 0
+    /// Pull of the weights towards 0 [default: 0.1, and of another optimizer its own]
     #[arg(long, value_name = "DECAY", help_heading = "Training")]
     pub(crate) weight_decay: Option<f64>,
     /// How the learning rate changes: constant, cosine, one_cycle, log_cosine or plateau

@@ -1,8 +1,10 @@
+use std::mem::discriminant;
+
 use anyhow::{Context, bail};
 use kiln::{
     data::{SchemaOptions, column_index},
     tabular::{Recipe, Settings, learning_rate},
-    train::{GradientClipping, TrainConfig},
+    train::{GradientClipping, OptimizerConfig, TrainConfig},
 };
 
 use super::{
@@ -64,6 +66,7 @@ impl Options {
             network.activation = named(name)?;
         }
         set(&mut network.normalization, self.normalization);
+        set(&mut network.input_dropout, self.input_dropout);
         set(&mut network.dropout, self.dropout);
         if let Some(weights) = &self.class_weights {
             settings.class_weights = weights.class_weights();
@@ -120,7 +123,11 @@ impl Options {
         set(&mut train.num_epochs, self.epochs);
         set(&mut train.batch_size, self.batch_size.map(RowsOrAll::batch_size));
         if let Some(name) = &self.optimizer {
-            train.optimizer = named(name)?;
+            let optimizer: OptimizerConfig = named(name)?;
+            // The recipe's own keeps what the recipe says of it.
+            if discriminant(&optimizer) != discriminant(&train.optimizer) {
+                train.optimizer = optimizer;
+            }
         }
         if let Some(decay) = self.weight_decay {
             train.optimizer = train.optimizer.with_weight_decay(decay);
@@ -178,6 +185,7 @@ impl Options {
             hidden: Some(Hidden(network.hidden.clone())),
             activation: Some(network.activation.name().to_owned()),
             normalization: Some(network.normalization),
+            input_dropout: Some(network.input_dropout),
             dropout: Some(network.dropout),
             members: Some(ensemble.members),
             bag_folds: Some(ensemble.bag_folds),

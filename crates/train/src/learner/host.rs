@@ -84,6 +84,7 @@ impl<'a, B: Backend> HostLearner<'a, B> {
                 loss: Loss::new(task, &config.loss)?,
                 optimizer: config.optimizer.kernel(),
                 clipping,
+                input_dropout: model.input_dropout,
                 dropout: model.dropout,
                 batch_size,
             },

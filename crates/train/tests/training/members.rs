@@ -38,6 +38,7 @@ fn model() -> MlpConfig {
         .with_hidden(vec![19, 5])
         .with_activation(Activation::Mish)
         .with_embeddings(vec![EmbeddingConfig::new(4, 2)])
+        .with_input_dropout(0.2)
         .with_dropout(0.2)
 }
 

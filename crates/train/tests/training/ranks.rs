@@ -92,6 +92,7 @@ fn model() -> MlpConfig {
     MlpConfig::new(3, 3)
         .with_hidden(vec![19, 5])
         .with_embeddings(vec![EmbeddingConfig::new(4, 2)])
+        .with_input_dropout(0.2)
         .with_dropout(0.2)
 }
 

@@ -175,7 +175,11 @@ fn every_kind_of_run<B: TrainBackend>() {
                             .with_batch_size(batch_size)
                             .with_num_epochs(5);
                         config.early_stopping = stopping;
-                        resumes_exactly::<B>(&model().with_dropout(dropout), &config, &stops);
+                        resumes_exactly::<B>(
+                            &model().with_input_dropout(dropout).with_dropout(dropout),
+                            &config,
+                            &stops,
+                        );
                     }
                 }
             }
