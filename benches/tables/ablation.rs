@@ -11,10 +11,10 @@ use super::{
 const SEEDS: u64 = 1;
 
 /// The recipe without one piece each, in its place what was there before or what comes to mind.
-const PIECES: [(&str, &[&str]); 10] = [
+const PIECES: [(&str, &[&str]); 13] = [
     ("one network, rows held out", &["--members=1"]),
     ("no folds: networks of several seeds, rows held out", &["--valid-fraction=0.15"]),
-    ("8 folds", &["--members=16", "--bag-folds=8"]),
+    ("8 folds", &["--bag-folds=8"]),
     ("no bins", &["--numeric-bins=0"]),
     ("robust scaling", &["--scaling=robust"]),
     ("one-hot up to 8", &["--one-hot-up-to=8"]),
@@ -22,6 +22,9 @@ const PIECES: [(&str, &[&str]); 10] = [
     ("SELU", &["--activation=selu"]),
     ("no dropout", &["--dropout=0"]),
     ("one cosine", &["--schedule=cosine"]),
+    ("learning rate 0.01", &["--learning-rate=0.01"]),
+    ("weight decay 0.01", &["--weight-decay=0.01"]),
+    ("no temperature", &["--calibration=none"]),
 ];
 
 pub(super) fn run(folder: &Path, tables: &[Table], results: &mut Results) -> anyhow::Result<()> {
