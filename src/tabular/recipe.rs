@@ -106,7 +106,7 @@ impl Recipe {
             train: TrainConfig::new()
                 .with_batch_size(BatchSize::Rows(batch_size))
                 .with_num_epochs(num_epochs)
-                // Times the rate, what RealMLP has (Holzmüller et al. 2024, arXiv:2407.04491).
+                // Times the rate, about what RealMLP has (Holzmüller et al. 2024, arXiv:2407.04491).
                 .with_optimizer(OptimizerConfig::adam_w().with_weight_decay(0.1))
                 .with_learning_rate(learning_rate(&[width]))
                 .with_schedule(Schedule { warmup_iterations: 0, decay: Decay::log_cosine() })

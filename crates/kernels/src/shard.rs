@@ -110,10 +110,10 @@ impl Shard {
 
     fn forward(&mut self, network: &Network, dropout: &Dropout, batch: &Batch<'_>) {
         let places = batch.places(self.first, self.rows);
-        let dense = network.dense_inputs();
-        let input = DropoutLayer { rate: dropout.input_rate, drawn: 0, width: dense };
-        dropout.apply(input, places, &mut self.input, None, self.rows);
-        let mut drawn = input.draws(batch.batch_rows());
+        let (rate, width) = (dropout.input_rate, network.dense_inputs());
+        let features = DropoutLayer { rate, drawn: 0, width };
+        dropout.apply(features, places, &mut self.input, None, self.rows);
+        let mut drawn = features.draws(batch.batch_rows());
         for (at, panels) in network.layers.iter().enumerate() {
             let (before, after) = self.layers.split_at_mut(at);
             let input = before.last().map_or(&self.input, |layer| &layer.output);

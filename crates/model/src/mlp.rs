@@ -600,7 +600,7 @@ mod tests {
     #[test]
     fn of_the_features_only_dense_ones_are_dropped() {
         type B = Autodiff<Flex>;
-        // A linear model whose weights are 1 and whose category vectors are their index.
+        // A linear model whose weights are 1 and whose second category counts 100.
         let config = MlpConfig::new(3, 1).with_embeddings(vec![EmbeddingConfig::new(2, 1)]);
         let mut model =
             config.with_input_dropout(0.5).init::<B>(&Default::default()).expect("in range");
