@@ -1,0 +1,86 @@
+//! MNIST as a table, a column for each pixel.
+
+use std::{
+    env,
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context;
+use arrow_array::{ArrayRef, RecordBatch, UInt8Array};
+use kiln::data::read_idx;
+use parquet::arrow::ArrowWriter;
+
+use super::{
+    Preset,
+    run::{kiln, run as timed},
+};
+
+/// Share of the test images that `best` gets right at least.
+const PROMISED_ACCURACY: f64 = 0.988;
+
+/// Whether the promise holds.
+pub(super) fn run(presets: &[Preset]) -> anyhow::Result<bool> {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/mnist");
+    let folder = env::var_os("KILN_DATA_DIR").map_or(shared, PathBuf::from);
+    if !folder.is_dir() {
+        println!("skipped: no MNIST in {} (KILN_DATA_DIR names the folder)", folder.display());
+        return Ok(true);
+    }
+    let scratch = tempfile::tempdir()?;
+    let [train, test] = ["train", "t10k"].map(|part| -> anyhow::Result<_> {
+        let path = scratch.path().join(part).with_extension("parquet");
+        write(&folder, part, &path)?;
+        Ok(path)
+    });
+    let (train, test) = (train?, test?);
+    let mut holds = true;
+    println!(
+        "MNIST, test rows: accuracy, log loss, accuracy out of fold or on rows held out, time"
+    );
+    for preset in presets {
+        let mut command = kiln();
+        command.arg("train").arg(&train).args(["--target", "digit", "--preset", preset.name()]);
+        command.arg("--test").arg(&test).arg("--json");
+        command.arg("-o").arg(scratch.path().join("model.safetensors"));
+        let (seconds, said) = timed(&mut command)?;
+        let said: serde_json::Value = serde_json::from_str(&said)?;
+        let figure = |path: &str| {
+            said.pointer(path).and_then(serde_json::Value::as_f64).with_context(|| path.to_owned())
+        };
+        let accuracy = figure("/test/accuracy")?;
+        println!(
+            "{:8} {accuracy:.4} {:.4} {:.4} {seconds:.0} s",
+            preset.name(),
+            figure("/test/log_loss")?,
+            figure("/valid/accuracy")?,
+        );
+        if *preset == Preset::Best && accuracy < PROMISED_ACCURACY {
+            println!("FAILS: best is promised to get {PROMISED_ACCURACY} right");
+            holds = false;
+        }
+    }
+    Ok(holds)
+}
+
+fn write(folder: &Path, part: &str, to: &Path) -> anyhow::Result<()> {
+    let read = |kind: &str| {
+        let name = format!("{part}-{kind}-ubyte");
+        let plain = folder.join(&name);
+        read_idx(if plain.is_file() { plain } else { folder.join(name + ".gz") })
+    };
+    let (images, labels) = (read("images-idx3")?, read("labels-idx1")?);
+    let pixels: usize = images.dims[1..].iter().product();
+    let column = |values: UInt8Array| Arc::new(values) as ArrayRef;
+    let columns = (0..pixels).map(|pixel| {
+        let values = images.values.iter().skip(pixel).step_by(pixels).copied();
+        (format!("pixel{pixel}"), column(UInt8Array::from_iter_values(values)))
+    });
+    let labels = column(UInt8Array::from_iter_values(labels.values.iter().copied()));
+    let batch = RecordBatch::try_from_iter(columns.chain([("digit".to_owned(), labels)]))?;
+    let mut writer = ArrowWriter::try_new(File::create(to)?, batch.schema(), None)?;
+    writer.write(&batch)?;
+    writer.close()?;
+    Ok(())
+}
