@@ -109,7 +109,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut holds = true;
     for preset in args.presets {
         for table in &tables {
-            run::measure(&folder, table, preset.name(), &[], args.seeds, &mut results)?;
+            run::measure(&folder, table, FOLDS, preset.name(), &[], args.seeds, &mut results)?;
         }
         holds &= report::print(preset, &tables, &baselines, &results, args.seeds);
     }

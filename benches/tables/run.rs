@@ -14,15 +14,15 @@ use kiln::{
 };
 
 use super::{
-    FOLDS,
     baselines::{Table, Target},
     results::{Outcome, Results, Scores},
 };
 
-/// Trains on all folds but one, for each of them and each seed, but what is there already.
+/// Trains on all folds but one, for each of the first `folds` and each seed, but what is there already.
 pub(super) fn measure(
     folder: &Path,
     table: &Table,
+    folds: usize,
     preset: &str,
     flags: &[String],
     seeds: u64,
@@ -30,7 +30,7 @@ pub(super) fn measure(
 ) -> anyhow::Result<()> {
     let scratch = tempfile::tempdir()?;
     let [model, output] = ["model.safetensors", "out.csv"].map(|name| scratch.path().join(name));
-    for fold in 0..FOLDS {
+    for fold in 0..folds {
         let measured = |seed| {
             results.of(&table.name, preset, flags).any(|of| (of.fold, of.seed) == (fold, seed))
         };
