@@ -1,6 +1,6 @@
 //! The forward and backward pass of some rows of a batch.
 
-use kiln_model::dropout_factors;
+use kiln_model::fill_dropout_factors;
 use rand_chacha::ChaCha8Rng;
 
 use crate::groups::Groups;
@@ -206,6 +206,7 @@ impl Dropout {
         }
         let mut rng = self.rng.clone();
         let start = self.rng.get_word_pos() + drawn as u128;
+        let mut factors = vec![0.0; width];
         for row in 0..rows {
             let place = match places {
                 Places::From(first) => (row == 0).then_some(first),
@@ -214,17 +215,13 @@ impl Dropout {
             if let Some(place) = place {
                 rng.set_word_pos(start + (place * width) as u128);
             }
-            let values = values.row_mut(row)[..width].iter_mut();
-            let factors = dropout_factors(rate, &mut rng);
-            // The factors last: a row that has ended must not take one more of them.
-            match &mut slopes {
-                None => values.zip(factors).for_each(|(value, factor)| *value *= factor),
-                Some(slopes) => {
-                    for ((value, slope), factor) in values.zip(slopes.row_mut(row)).zip(factors) {
-                        *value *= factor;
-                        *slope *= factor;
-                    }
-                }
+            fill_dropout_factors(rate, &mut rng, &mut factors);
+            let multiply = |numbers: &mut [f32]| {
+                numbers.iter_mut().zip(&factors).for_each(|(number, factor)| *number *= factor);
+            };
+            multiply(values.row_mut(row));
+            if let Some(slopes) = &mut slopes {
+                multiply(slopes.row_mut(row));
             }
         }
     }

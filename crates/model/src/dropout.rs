@@ -1,5 +1,5 @@
 use burn::tensor::{Tensor, TensorData, backend::Backend};
-use rand::Rng;
+use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 
 /// Inverted dropout (Srivastava et al. 2014): each element is set to zero with probability `rate`
@@ -12,7 +12,8 @@ pub(crate) fn dropout<B: Backend>(x: Tensor<B, 2>, rate: f64, rng: &mut impl Rng
         return x;
     }
     let [rows, width] = x.dims();
-    let mask = dropout_factors(rate, rng).take(rows * width).collect();
+    let mut mask = vec![0.0; rows * width];
+    fill_dropout_factors(rate, rng, &mut mask);
     masked(x, mask)
 }
 
@@ -29,10 +30,10 @@ pub(crate) fn dropout_part<B: Backend>(
         return x;
     }
     let (width, start) = (x.dims()[1], rng.get_word_pos());
-    let mut mask = Vec::with_capacity(places.len() * width);
-    for place in places {
+    let mut mask = vec![0.0; places.len() * width];
+    for (at, place) in places.iter().enumerate() {
         rng.set_word_pos(start + (*place as usize * width) as u128);
-        mask.extend(dropout_factors(rate, rng).take(width));
+        fill_dropout_factors(rate, rng, &mut mask[at * width..][..width]);
     }
     rng.set_word_pos(start + (batch_rows * width) as u128);
     masked(x, mask)
@@ -43,12 +44,20 @@ pub(crate) fn masked<B: Backend>(x: Tensor<B, 2>, mask: Vec<f32>) -> Tensor<B, 2
     x * Tensor::from_data(TensorData::new(mask, shape), &device)
 }
 
-/// What inverted dropout multiplies one number after the other by: 0 with probability `rate`, a fraction
+/// Fills in what inverted dropout multiplies one number after the other by: 0 with probability `rate`, a fraction
 /// in [0, 1), and 1 / (1 − `rate`) otherwise. Each takes one 32-bit word of the generator.
-pub fn dropout_factors(rate: f64, rng: &mut impl Rng) -> impl Iterator<Item = f32> {
+pub fn fill_dropout_factors(rate: f64, rng: &mut impl Rng, factors: &mut [f32]) {
     let keep = (1.0 / (1.0 - rate)) as f32;
     let threshold = (rate * f64::from(u32::MAX)) as u32;
-    std::iter::repeat_with(move || if rng.next_u32() < threshold { 0.0 } else { keep })
+    // Many words at a time take the generator a fraction of what they do one by one.
+    let mut words = [0u32; 64];
+    for factors in factors.chunks_mut(words.len()) {
+        let words = &mut words[..factors.len()];
+        rng.fill(words);
+        for (factor, word) in factors.iter_mut().zip(words) {
+            *factor = if *word < threshold { 0.0 } else { keep };
+        }
+    }
 }
 
 #[cfg(test)]
@@ -56,6 +65,20 @@ mod tests {
     use super::*;
     use crate::random::init_rng;
     use burn_flex::Flex;
+
+    #[test]
+    fn each_factor_takes_a_word() {
+        let (mut one_by_one, mut at_once) = (init_rng(1), init_rng(1));
+        for count in [1, 63, 200, 5] {
+            let mut factors = vec![0.0; count];
+            fill_dropout_factors(0.4, &mut at_once, &mut factors);
+            let threshold = (0.4 * f64::from(u32::MAX)) as u32;
+            for factor in factors {
+                assert_eq!(factor == 0.0, one_by_one.next_u32() < threshold);
+            }
+            assert_eq!(at_once.get_word_pos(), one_by_one.get_word_pos());
+        }
+    }
 
     #[test]
     fn a_part_drops_what_the_whole_drops_of_it() {

@@ -38,7 +38,7 @@ mod together;
 mod weights;
 
 pub use activation::Activation;
-pub use dropout::dropout_factors;
+pub use dropout::fill_dropout_factors;
 pub use embedding::EmbeddingConfig;
 pub use ensemble::{member_tensor_name, pooled_logits};
 pub use error::ModelError;

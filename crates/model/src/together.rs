@@ -4,7 +4,7 @@ use rand::Rng;
 
 use crate::{
     Mlp,
-    dropout::{dropout, dropout_factors, masked},
+    dropout::{dropout, fill_dropout_factors, masked},
 };
 
 /// The logits of several networks of one shape, each of rows of its own, as [`Mlp::forward_train`] gives them of
@@ -47,9 +47,11 @@ pub fn forward_train_together<B: AutodiffBackend>(
         }
         outputs = first.activation.forward(outputs);
         if first.dropout > 0.0 {
-            let own = rngs.iter_mut();
-            let own = own.flat_map(|rng| dropout_factors(first.dropout, rng).take(rows * width));
-            outputs = masked(outputs, own.collect());
+            let mut mask = vec![0.0; members * rows * width];
+            for (rng, own) in rngs.iter_mut().zip(mask.chunks_exact_mut(rows * width)) {
+                fill_dropout_factors(first.dropout, rng, own);
+            }
+            outputs = masked(outputs, mask);
         }
         x = outputs.reshape([members, rows, width]);
     }

@@ -170,7 +170,7 @@ impl Members {
         let host = check_models(models, task, dataset)?;
         self.check(dataset.rows())?;
         let held_out = HeldOut::new(self, host, task, loss, dataset, device)?;
-        Ok(held_out.predict(models, task, &Loss::new(task, loss)?, dataset.targets()))
+        Ok(held_out.predict(models, &[], task, &Loss::new(task, loss)?, dataset.targets()))
     }
 }
 
@@ -213,19 +213,20 @@ pub fn predict_together<B: KilnBackend>(
     Ok(decided(task, &loss, dataset.targets(), pooled))
 }
 
-/// What all networks say about the same rows.
+/// What all networks say about the same rows; `networks` are the same as the kernels have them, or none.
 pub(crate) fn together<B: Backend>(
     rows: &Rows<B>,
     models: &[Mlp<B>],
+    networks: &[&Network],
     task: Task,
     loss: &Loss,
     targets: &Targets,
 ) -> Predictions {
-    if let [model] = models {
-        return rows.predict(model, task);
+    let predict = |at: usize| rows.predict(&models[at], networks.get(at).copied(), task);
+    if models.len() == 1 {
+        return predict(0);
     }
-    let logits: Vec<Vec<f32>> =
-        models.iter().map(|model| rows.predict(model, task).logits).collect();
+    let logits: Vec<Vec<f32>> = (0..models.len()).map(|at| predict(at).logits).collect();
     decided(task, loss, targets, pooled_logits(task, &logits))
 }
 
@@ -269,20 +270,22 @@ impl<B: Backend> HeldOut<B> {
         Ok(Self { rows: dataset.rows(), folds, host, members })
     }
 
-    /// Of all rows of the dataset, in its order.
+    /// Of all rows of the dataset, in its order; `networks` are the same as the kernels have them, or none.
     pub(crate) fn predict(
         &self,
         models: &[Mlp<B>],
+        networks: &[&Network],
         task: Task,
         loss: &Loss,
         targets: &Targets,
     ) -> Predictions {
-        let of =
-            |((_, rows), model): (&(Vec<u32>, Rows<B>), &Mlp<B>)| rows.predict(model, task).logits;
+        let of = |(at, (_, rows)): (usize, &(Vec<u32>, Rows<B>))| {
+            rows.predict(&models[at], networks.get(at).copied(), task).logits
+        };
         // A few rows each, too few to be divided among threads.
         let found: Vec<Vec<f32>> = match self.host {
-            true => self.members.par_iter().zip(models).map(of).collect(),
-            false => self.members.iter().zip(models).map(of).collect(),
+            true => self.members.par_iter().enumerate().map(of).collect(),
+            false => self.members.iter().enumerate().map(of).collect(),
         };
         let members = self.members.iter().map(|(rows, _)| rows.as_slice());
         let found = members.zip(found.iter().map(Vec::as_slice));

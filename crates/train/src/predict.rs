@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use burn::tensor::{Tensor, backend::Backend};
 use kiln_data::{Batches, Dataset, Targets};
 use kiln_kernels::{KilnBackend, Loss, Network};
@@ -83,10 +85,17 @@ impl<B: Backend> Rows<B> {
         Ok(Self::Device(Batches::new(dataset, BATCH_SIZE, device)?, objective))
     }
 
-    pub(crate) fn predict(&self, model: &Mlp<B>, task: Task) -> Predictions {
+    /// `network`: the same as the kernels have it, if that is at hand.
+    pub(crate) fn predict(
+        &self,
+        model: &Mlp<B>,
+        network: Option<&Network>,
+        task: Task,
+    ) -> Predictions {
         match self {
             Self::Host(dataset, loss) => {
-                let network = Network::of(model).expect("the kernels have all of it");
+                let copied = || Network::of(model).expect("the kernels have all of it");
+                let network = network.map_or_else(|| Cow::Owned(copied()), Cow::Borrowed);
                 predict_on_host(&network, task, loss, dataset)
             }
             Self::Device(batches, objective) => predict_batches(model, task, objective, batches),

@@ -1,6 +1,6 @@
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use kiln_data::{Batches, Dataset, Share, StreamedRows, Targets};
-use kiln_kernels::Loss;
+use kiln_kernels::{Loss, Network};
 use kiln_model::{LossConfig, Mlp, Task};
 
 use crate::{
@@ -186,22 +186,29 @@ impl<'a, B: Backend> Validation<'a, B> {
         self.num_rows
     }
 
-    /// Loss, accuracy, and the decisions.
-    pub(super) fn score(&self, models: &[Mlp<B>], task: Task) -> (f64, f64, Vec<u32>) {
+    /// Loss, accuracy, and the decisions; `networks` are the same as the kernels have them, or none.
+    pub(super) fn score(
+        &self,
+        models: &[Mlp<B>],
+        networks: &[&Network],
+        task: Task,
+    ) -> (f64, f64, Vec<u32>) {
         let Self { who, loss, actual, targets, weights, num_rows } = self;
         // A decision for each row, or one for each label.
         let width = actual.len() / num_rows;
         let (losses, decisions) = match who {
             Who::All(rows) => {
-                let found = together(rows, models, task, loss, targets);
+                let found = together(rows, models, networks, task, loss, targets);
                 (found.losses, found.decisions)
             }
             Who::HeldOut(rows) => {
-                let found = rows.predict(models, task, loss, targets);
+                let found = rows.predict(models, networks, task, loss, targets);
                 (found.losses, found.decisions)
             }
             Who::Group { group, rows, first } => {
-                let own = rows.as_ref().map(|rows| rows.predict(&models[0], task));
+                let own = rows
+                    .as_ref()
+                    .map(|rows| rows.predict(&models[0], networks.first().copied(), task));
                 of_all(group, own, *first, *num_rows, width)
             }
         };

@@ -227,7 +227,7 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
         let validated = match &run.valid {
             Some(valid) => {
                 let models = self.learner.models().ok_or_else(not_finite)?;
-                Some((valid.score(&models, run.task), models))
+                Some((valid.score(&models, &self.learner.networks(), run.task), models))
             }
             None => None,
         };

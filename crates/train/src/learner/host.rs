@@ -212,6 +212,10 @@ impl<B: Backend> Learner<B> for HostLearner<'_, B> {
         Some(vec![self.trainer.network().to_model(&self.model, self.device).ok()?])
     }
 
+    fn networks(&self) -> Vec<&Network> {
+        vec![self.trainer.network()]
+    }
+
     fn gradients(&self) -> Vec<(String, Vec<f32>)> {
         let rows = &self.order[self.last.clone()];
         let Some(data) = self.data.present().filter(|_| !rows.is_empty()) else {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{TensorData, backend::Backend};
+use kiln_kernels::Network;
 use kiln_model::{Mlp, member_tensor_name};
 use rayon::prelude::*;
 
@@ -79,6 +80,10 @@ impl<B: Backend, M: Member<B>> Learner<B> for MembersLearner<M> {
     fn models(&self) -> Option<Vec<Mlp<B>>> {
         let models = self.members.iter().map(|member| member.models());
         models.collect::<Option<Vec<_>>>().map(|models| models.into_iter().flatten().collect())
+    }
+
+    fn networks(&self) -> Vec<&Network> {
+        self.members.iter().flat_map(|member| member.networks()).collect()
     }
 
     fn gradients(&self) -> Vec<(String, Vec<f32>)> {

@@ -9,6 +9,7 @@ mod together;
 use std::collections::BTreeMap;
 
 use ::burn::tensor::{DType, TensorData, backend::Backend};
+use kiln_kernels::Network;
 use kiln_model::Mlp;
 
 use crate::error::TrainError;
@@ -44,6 +45,11 @@ pub(crate) trait Learner<B: Backend> {
 
     /// The networks as they are now; `None` if a weight is not finite.
     fn models(&self) -> Option<Vec<Mlp<B>>>;
+
+    /// The same as the kernels have them; none where Burn trains.
+    fn networks(&self) -> Vec<&Network> {
+        Vec::new()
+    }
 
     /// The slope of the mean loss of the last batch of the epoch by each weight, as the network is now, by the
     /// names of [`Mlp::tensors`]: without dropout and clipping. Empty before the first step.
