@@ -191,6 +191,9 @@ impl DropoutLayer {
     }
 }
 
+/// Drawn at a time: what takes no memory of its own.
+const FACTORS: usize = 64;
+
 impl Dropout {
     /// Sets numbers to 0, or makes up for that in the others; in values and slopes the same ones.
     fn apply(
@@ -206,7 +209,7 @@ impl Dropout {
         }
         let mut rng = self.rng.clone();
         let start = self.rng.get_word_pos() + drawn as u128;
-        let mut factors = vec![0.0; width];
+        let mut factors = [0.0; FACTORS];
         for row in 0..rows {
             let place = match places {
                 Places::From(first) => (row == 0).then_some(first),
@@ -215,13 +218,17 @@ impl Dropout {
             if let Some(place) = place {
                 rng.set_word_pos(start + (place * width) as u128);
             }
-            fill_dropout_factors(rate, &mut rng, &mut factors);
-            let multiply = |numbers: &mut [f32]| {
-                numbers.iter_mut().zip(&factors).for_each(|(number, factor)| *number *= factor);
-            };
-            multiply(values.row_mut(row));
-            if let Some(slopes) = &mut slopes {
-                multiply(slopes.row_mut(row));
+            for first in (0..width).step_by(FACTORS) {
+                let factors = &mut factors[..FACTORS.min(width - first)];
+                fill_dropout_factors(rate, &mut rng, factors);
+                let multiply = |numbers: &mut [f32]| {
+                    let numbers = numbers[first..].iter_mut().zip(&*factors);
+                    numbers.for_each(|(number, factor)| *number *= factor);
+                };
+                multiply(values.row_mut(row));
+                if let Some(slopes) = &mut slopes {
+                    multiply(slopes.row_mut(row));
+                }
             }
         }
     }
