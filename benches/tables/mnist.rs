@@ -7,9 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use arrow_array::{ArrayRef, RecordBatch, UInt8Array};
-use kiln::data::read_idx;
+use kiln::data::{Dataset, Targets, mnist};
 use parquet::arrow::ArrowWriter;
 
 use super::{
@@ -29,12 +29,10 @@ pub(super) fn run(presets: &[Preset]) -> anyhow::Result<bool> {
         return Ok(true);
     }
     let scratch = tempfile::tempdir()?;
-    let [train, test] = ["train", "t10k"].map(|part| -> anyhow::Result<_> {
-        let path = scratch.path().join(part).with_extension("parquet");
-        write(&folder, part, &path)?;
-        Ok(path)
-    });
-    let (train, test) = (train?, test?);
+    let images = mnist(Some(&folder))?;
+    let [train, test] = ["train.parquet", "test.parquet"].map(|name| scratch.path().join(name));
+    write(&images.train, &train)?;
+    write(&images.test, &test)?;
     let mut holds = true;
     println!(
         "MNIST, test rows: accuracy, log loss, accuracy out of fold or on rows held out, time"
@@ -64,21 +62,18 @@ pub(super) fn run(presets: &[Preset]) -> anyhow::Result<bool> {
     Ok(holds)
 }
 
-fn write(folder: &Path, part: &str, to: &Path) -> anyhow::Result<()> {
-    let read = |kind: &str| {
-        let name = format!("{part}-{kind}-ubyte");
-        let plain = folder.join(&name);
-        read_idx(if plain.is_file() { plain } else { folder.join(name + ".gz") })
-    };
-    let (images, labels) = (read("images-idx3")?, read("labels-idx1")?);
-    let pixels: usize = images.dims[1..].iter().product();
+/// As the files of MNIST have them: pixels from 0 to 255.
+fn write(part: &Dataset, to: &Path) -> anyhow::Result<()> {
+    let pixels = part.d_input();
+    let Targets::Classes { indices, .. } = part.targets() else { bail!("no classes") };
     let column = |values: UInt8Array| Arc::new(values) as ArrayRef;
     let columns = (0..pixels).map(|pixel| {
-        let values = images.values.iter().skip(pixel).step_by(pixels).copied();
+        let ink = part.features().iter().skip(pixel).step_by(pixels);
+        let values = ink.map(|ink| (ink * 255.0).round() as u8);
         (format!("pixel{pixel}"), column(UInt8Array::from_iter_values(values)))
     });
-    let labels = column(UInt8Array::from_iter_values(labels.values.iter().copied()));
-    let batch = RecordBatch::try_from_iter(columns.chain([("digit".to_owned(), labels)]))?;
+    let digits = column(UInt8Array::from_iter_values(indices.iter().map(|digit| *digit as u8)));
+    let batch = RecordBatch::try_from_iter(columns.chain([("digit".to_owned(), digits)]))?;
     let mut writer = ArrowWriter::try_new(File::create(to)?, batch.schema(), None)?;
     writer.write(&batch)?;
     writer.close()?;
