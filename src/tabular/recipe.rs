@@ -94,8 +94,8 @@ impl Recipe {
                 numeric_bins: numeric_bins(rows, columns),
                 ..PreprocessConfig::default()
             },
-            // Below some thousand rows ReLU in place of Mish, or no dropout, make no difference. From 10,000 on ReLU was
-            // worse in every fold tried, no dropout in most, and both together the most (`benches/README.md`).
+            // Below some thousand rows ReLU in place of Mish, or no dropout, make no difference that can be told from chance.
+            // From 10,000 on ReLU was worse in every fold tried, and no dropout in most (`benches/README.md`).
             network: NetworkSettings {
                 hidden: vec![width, width],
                 activation: Activation::Mish,
