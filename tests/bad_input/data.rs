@@ -202,7 +202,7 @@ fn a_column_of_a_million_names_is_left_out_and_can_be_asked_for() {
     }
     let folder = Folder::new();
     folder.write("t.csv", text);
-    let train = "train t.csv --target class -o m.safetensors --epochs 1 --hidden none \
+    let train = "train t.csv --target class --preset fast -o m.safetensors --epochs 1 --hidden none \
                  --batch-size all";
     let run = folder.run(train);
     assert_eq!(run.code, Some(0), "{}", run.stderr);

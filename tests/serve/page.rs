@@ -52,7 +52,7 @@ fn serve_images(images: &Dataset, full: f32, rows: usize, epochs: usize) -> (Fol
     let folder = Folder::new();
     folder.write("digits.csv", text);
     folder.succeeds(&format!(
-        "train digits.csv --target digit -o model.safetensors --epochs {epochs} -q"
+        "train digits.csv --target digit -o model.safetensors --preset fast --epochs {epochs} -q"
     ));
     let server = Server::start(&folder, "");
     (folder, server)
