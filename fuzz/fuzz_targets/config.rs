@@ -5,7 +5,7 @@
 use std::{io::Cursor, io::Write, sync::LazyLock};
 
 use kiln::{
-    data::{ReadOptions, Table, TableReader},
+    table::{ReadOptions, Table, TableReader},
     model::MlpConfig,
     tabular::{Recipe, Settings},
 };

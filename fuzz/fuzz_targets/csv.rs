@@ -5,7 +5,7 @@
 use std::io::Cursor;
 
 use kiln::{
-    data::{ReadOptions, SchemaOptions, Table, TableReader, TargetKind},
+    table::{ReadOptions, SchemaOptions, Table, TableReader, TargetKind},
     tabular::{Prepared, Preset, Recipe, Settings, TabularError},
 };
 use libfuzzer_sys::fuzz_target;

@@ -4,7 +4,7 @@
 
 use std::io::Write;
 
-use kiln::data::{DataError, Profiler, ReadOptions, SchemaOptions, TableReader, infer_schema};
+use kiln::table::{TableError, Profiler, ReadOptions, SchemaOptions, TableReader, infer_schema};
 use libfuzzer_sys::fuzz_target;
 
 /// A few bytes of Parquet may stand for any number of equal rows; what comes after so many chunks is
@@ -22,7 +22,7 @@ fuzz_target!(
     }
 );
 
-fn read(path: &std::path::Path) -> Result<(), DataError> {
+fn read(path: &std::path::Path) -> Result<(), TableError> {
     let reader = TableReader::open(path, &ReadOptions::default())?;
     let (name, columns) = (reader.name().to_owned(), reader.columns().to_vec());
     let options = SchemaOptions::default();

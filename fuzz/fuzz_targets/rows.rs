@@ -7,7 +7,7 @@ use std::io::Cursor;
 use burn_flex::Flex;
 use kiln::{
     classifier::Classifier,
-    data::{ReadOptions, TableReader},
+    table::{ReadOptions, TableReader},
 };
 use kiln_fuzz::{MANIFEST, check, classifier};
 use libfuzzer_sys::fuzz_target;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn_flex::Flex;
 use kiln::{
     classifier::{Classifier, Manifest, Predictions},
-    data::Rows,
+    table::Rows,
 };
 use sha2::{Digest, Sha256};
 

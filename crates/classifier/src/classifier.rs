@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{Tensor, TensorData, backend::Backend};
-use kiln_data::{Binding, DataError, Rows};
 use kiln_kernels::{KilnBackend, Network};
 use kiln_model::{Mlp, member_tensor_name, pooled_logits};
+use kiln_table::{Binding, Rows, TableError};
 
 use crate::prediction::{decide, logit_problem};
 use crate::{ClassifierError, Input, Manifest, Prediction, Predictions, Probabilities};
@@ -120,7 +120,7 @@ impl<B: KilnBackend> Classifier<B> {
             return Ok(predictions.probabilities);
         }
         let problem = predictions.problems.swap_remove(0);
-        Err(DataError::Row { table: NAME.to_owned(), problem }.into())
+        Err(TableError::Row { table: NAME.to_owned(), problem }.into())
     }
 
     /// Finds the columns that are needed in a table of these columns: once per table.

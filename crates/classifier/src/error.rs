@@ -1,8 +1,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use kiln_data::DataError;
 use kiln_model::ModelError;
+use kiln_table::TableError;
 
 /// What can go wrong with a classifier, its file, and the rows it is asked about.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +97,7 @@ pub enum ClassifierError {
 
     /// The preprocessing, the classes, or the rows.
     #[error(transparent)]
-    Data(#[from] DataError),
+    Data(#[from] TableError),
 
     /// A matrix of features has another width than the classifier has feature columns.
     #[error("found {values} values in rows of {width}, expected whole rows of {expected}")]

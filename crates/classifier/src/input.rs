@@ -5,7 +5,7 @@ use arrow_array::{
     ArrayRef, Float64Array, NullArray, RecordBatch, RecordBatchOptions, StringArray,
 };
 use arrow_schema::{Field, Schema};
-use kiln_data::{Cell, DataError, Location, RowProblem, Rows};
+use kiln_table::{Cell, Location, RowProblem, Rows, TableError};
 use serde_json::Value;
 
 use crate::ClassifierError;
@@ -92,7 +92,7 @@ where
             let text = text(value).map_err(|message| {
                 let (location, column) = (Location::Row(row + 1), Some(name.clone()));
                 let problem = RowProblem { row, location, column, message };
-                DataError::Row { table: "input".to_owned(), problem }
+                TableError::Row { table: "input".to_owned(), problem }
             })?;
             texts[column].resize(row, None);
             texts[column].push(text);

@@ -1,5 +1,5 @@
-use kiln_data::{Preprocessor, Schema, TargetEncoder, TargetForm};
 use kiln_model::{EmbeddingConfig, LossConfig, MlpConfig, Task};
+use kiln_table::{Preprocessor, Schema, TargetEncoder, TargetForm};
 use serde::{Deserialize, Serialize};
 
 use crate::ClassifierError;

@@ -2,8 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float32Array, StringArray};
-use kiln_data::RowProblem;
 use kiln_model::Task;
+use kiln_table::RowProblem;
 use serde::Serialize;
 
 use crate::Manifest;

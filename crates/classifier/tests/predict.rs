@@ -10,7 +10,7 @@ use arrow_schema::DataType;
 use burn_flex::Flex;
 use common::{classifier, manifest, rows};
 use kiln_classifier::{Classifier, Matrix, Prediction};
-use kiln_data::{Location, Rows};
+use kiln_table::{Location, Rows};
 use serde_json::{Value, json};
 
 /// The rows of `common`, as a table of more columns in another order.

@@ -65,7 +65,12 @@ impl Targets {
         }
     }
 
-    pub(crate) fn select(&self, rows: &[usize]) -> Self {
+    /// The targets of some rows, in this order.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such row.
+    pub fn select(&self, rows: &[usize]) -> Self {
         match self {
             Self::Classes { indices, num_classes } => Self::Classes {
                 indices: rows.iter().map(|&row| indices[row]).collect(),
@@ -122,8 +127,11 @@ impl Dataset {
         Ok(Self { features, d_input, targets, weights: None })
     }
 
-    /// Rows that have been checked one by one; they may all have a weight of 0.
-    pub(crate) fn of_checked(
+    /// A dataset of values that were checked one by one, as a [`RowStream`](crate::RowStream) does; all
+    /// its rows may have a weight of 0.
+    ///
+    /// Nothing is checked again: values that [`new`](Self::new) refuses make losses that are not numbers.
+    pub fn from_checked(
         features: Vec<f32>,
         d_input: usize,
         targets: Targets,

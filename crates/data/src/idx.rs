@@ -138,7 +138,7 @@ mod tests {
     use flate2::write::GzEncoder;
     use rand::RngExt;
 
-    use crate::stream::stream;
+    use crate::random::seeded_rng;
 
     const SMALL: [u8; 18] = [0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 10, 20, 30, 40, 50, 255];
 
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn changed_bytes_never_give_a_wrong_count() {
-        let mut rng = stream(0, *b"idx-test", 0);
+        let mut rng = seeded_rng(0, *b"idx-test", 0);
         for _ in 0..5000 {
             let mut bytes = if rng.random() { SMALL.to_vec() } else { gzip(&SMALL) };
             for _ in 0..rng.random_range(1..4) {

@@ -1,4 +1,4 @@
-//! Data for networks: from files to tables, from tables to batches of tensors on a device.
+//! Data for networks: datasets in memory, their splits, and batches of tensors on a device.
 //!
 //! A [`Dataset`] is a checked `[rows, d_input]` matrix of `f32` on the host, with its targets and
 //! perhaps row weights. [`Batches`] puts it on a Burn device once and hands it out batch by batch,
@@ -36,28 +36,17 @@
 mod batch;
 mod dataset;
 mod digits;
-#[cfg(feature = "download")]
-mod download;
 mod error;
 mod gzip;
 mod idx;
 mod images;
-mod infer;
-mod keys;
 mod mnist;
-mod number;
-mod preprocess;
-mod profile;
-mod schema;
+mod quantile;
+mod random;
+mod row_stream;
 mod share;
 mod shuffle;
 mod split;
-mod stream;
-mod streamed;
-mod table;
-mod target;
-mod traps;
-mod weights;
 
 pub use batch::{Batch, BatchTargets, Batches};
 pub use dataset::{Dataset, Targets};
@@ -65,24 +54,10 @@ pub use digits::digits;
 pub use error::{DataError, MirrorFailure};
 pub use idx::{Idx, read_idx, read_idx_from};
 pub use images::{ImageDataset, draw_images};
-pub use infer::{SchemaOptions, infer_schema};
-pub use keys::shared_rows;
 pub use mnist::mnist;
-pub use number::parse_number;
-pub use preprocess::{
-    BOOLEAN_TEXTS, Binding, Bins, Embedded, Embedding, Feature, Numeric, OneHot, PreprocessConfig,
-    Preprocessor, Scale, Scaling, Transform, Transformed, quantile,
-};
-pub use profile::{ColumnProfile, MISSING, Profiler};
-pub use schema::{ColumnKind, ColumnSchema, Schema};
+pub use quantile::quantile;
+pub use random::seeded_rng;
+pub use row_stream::{Portion, RowStream};
 pub use share::Share;
-pub use shuffle::permutation;
+pub use shuffle::{permutation, shuffled};
 pub use split::{folds, split_indices, stratified_folds, stratified_split_indices};
-pub use streamed::{HoldOut, Portion, ScanOptions, Scanned, StreamedBatches, StreamedRows, scan};
-pub use table::{
-    Cell, Cells, Format, Location, ReadOptions, RowProblem, Rows, Table, TableFile, TableReader,
-    column_index, nearest,
-};
-pub use target::{EncodedTargets, TargetEncoder, TargetForm, TargetKind};
-pub use traps::{Trap, target_traps};
-pub use weights::read_weights;

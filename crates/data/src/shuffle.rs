@@ -1,7 +1,7 @@
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-use crate::stream::stream;
+use crate::random::seeded_rng;
 
 /// The order in which `epoch` visits the rows: the numbers `0..rows`, shuffled.
 ///
@@ -21,11 +21,11 @@ use crate::stream::stream;
 /// assert_eq!(rows, [0, 1, 2, 3, 4]);
 /// ```
 pub fn permutation(rows: usize, seed: u64, epoch: u64) -> Vec<usize> {
-    shuffled(rows, &mut stream(seed, *b"shuffle\0", epoch))
+    shuffled(rows, &mut seeded_rng(seed, *b"shuffle\0", epoch))
 }
 
 /// The numbers `0..rows` in an order drawn from `rng`.
-pub(crate) fn shuffled(rows: usize, rng: &mut impl Rng) -> Vec<usize> {
+pub fn shuffled(rows: usize, rng: &mut impl Rng) -> Vec<usize> {
     let mut order: Vec<usize> = (0..rows).collect();
     order.shuffle(rng);
     order

@@ -1,6 +1,6 @@
 use crate::error::DataError;
+use crate::random::seeded_rng;
 use crate::shuffle::shuffled;
-use crate::stream::stream;
 
 /// Which rows to hold out, drawn at random: `(rest, held_out)`.
 ///
@@ -16,7 +16,7 @@ pub fn split_indices(
     seed: u64,
 ) -> Result<(Vec<usize>, Vec<usize>), DataError> {
     let held_out_rows = held_out_rows(rows, fraction)?;
-    let mut held_out = shuffled(rows, &mut stream(seed, *b"split\0\0\0", 0));
+    let mut held_out = shuffled(rows, &mut seeded_rng(seed, *b"split\0\0\0", 0));
     let mut rest = held_out.split_off(held_out_rows);
     rest.sort_unstable();
     held_out.sort_unstable();
@@ -50,7 +50,7 @@ pub fn stratified_split_indices(
     }
 
     let (mut rest, mut held_out) = (Vec::new(), Vec::new());
-    for row in shuffled(rows, &mut stream(seed, *b"split\0\0\0", 0)) {
+    for row in shuffled(rows, &mut seeded_rng(seed, *b"split\0\0\0", 0)) {
         let left = &mut to_hold_out[classes[row] as usize];
         if *left > 0 {
             *left -= 1;
@@ -89,7 +89,7 @@ pub fn stratified_folds(classes: &[u32], folds: usize, seed: u64) -> Result<Vec<
     if !(2..=rows).contains(&folds) {
         return Err(DataError::FoldCount { folds, rows });
     }
-    let mut order = shuffled(rows, &mut stream(seed, *b"folds\0\0\0", 0));
+    let mut order = shuffled(rows, &mut seeded_rng(seed, *b"folds\0\0\0", 0));
     // Stable: the rows of a class stay shuffled.
     order.sort_by_key(|&row| classes[row]);
     let mut fold_of_row = vec![0; rows];

@@ -8,8 +8,9 @@ use burn_autodiff::Autodiff;
 use burn_flex::Flex;
 use kiln::{
     classifier::{Classifier, Prediction},
-    data::{ReadOptions, Rows, SchemaOptions, Table, Targets, mnist},
+    data::{Targets, mnist},
     export::{ExportError, InputValues, Inputs, Onnx},
+    table::{ReadOptions, Rows, SchemaOptions, Table},
     tabular::{Prepared, Preset, Recipe, Settings, Validation, train},
     train::Hooks,
 };

@@ -1,7 +1,7 @@
 //! What `GET /v1/model` says.
 
-use kiln_data::Transform;
 use kiln_model::Task;
+use kiln_table::Transform;
 use serde_json::{Value, json};
 
 use crate::image::Image;

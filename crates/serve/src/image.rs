@@ -1,6 +1,6 @@
 //! Models of images: their columns are the pixels of a square.
 
-use kiln_data::{ColumnKind, Transform};
+use kiln_table::{ColumnKind, Transform};
 
 use crate::Model;
 

@@ -2,8 +2,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use kiln_classifier::{Classifier, Manifest};
-use kiln_data::Binding;
 use kiln_kernels::KilnBackend;
+use kiln_table::Binding;
 
 use crate::problem::TABLE;
 

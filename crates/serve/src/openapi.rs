@@ -1,7 +1,7 @@
 //! The description of the interface for programs, OpenAPI 3.1, made for one model.
 
-use kiln_data::{ColumnKind, Transform};
 use kiln_model::Task;
+use kiln_table::{ColumnKind, Transform};
 use serde_json::{Map, Value, json};
 
 use crate::media::Media;

@@ -1,7 +1,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kiln_classifier::ClassifierError;
-use kiln_data::{DataError, Location, RowProblem};
+use kiln_table::{Location, RowProblem, TableError};
 use serde::Serialize;
 
 /// The name of the table that a request is, in messages.
@@ -111,22 +111,22 @@ impl<'a> Entry<'a> {
     }
 }
 
-impl From<DataError> for Problem {
-    fn from(error: DataError) -> Self {
+impl From<TableError> for Problem {
+    fn from(error: TableError) -> Self {
         let detail = error.to_string();
         let line = |line: u64| Some(Location::Line(line));
         match error {
-            DataError::Row { problem, .. } => Self::rows(vec![problem]),
-            DataError::NoColumn { column, .. } => {
+            TableError::Row { problem, .. } => Self::rows(vec![problem]),
+            TableError::NoColumn { column, .. } => {
                 Self { column: Some(column), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
             }
-            DataError::NoColumns { columns, .. } => Self {
+            TableError::NoColumns { columns, .. } => Self {
                 column: columns.into_iter().next().map(|(column, _)| column),
                 ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
             },
-            DataError::RecordTooLong { line: at, .. }
-            | DataError::RecordTooWide { line: at, .. }
-            | DataError::OpenQuote { line: at, .. } => {
+            TableError::RecordTooLong { line: at, .. }
+            | TableError::RecordTooWide { line: at, .. }
+            | TableError::OpenQuote { line: at, .. } => {
                 Self { location: line(at), ..Self::bad_request(detail) }
             }
             _ => Self::bad_request(detail),

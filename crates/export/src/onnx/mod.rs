@@ -9,9 +9,9 @@ mod preprocess;
 use std::collections::{HashMap, HashSet};
 
 use kiln_classifier::{Classifier, Manifest};
-use kiln_data::{Cell, Cells, Rows, Transform, parse_number};
 use kiln_kernels::KilnBackend;
 use kiln_model::Task;
+use kiln_table::{Cell, Cells, Rows, Transform, parse_number};
 use prost::Message;
 use serde_json::json;
 

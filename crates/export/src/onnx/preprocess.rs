@@ -4,7 +4,7 @@
 //! first layer are in another order than the features of the preprocessor: its weights are put into
 //! that order too.
 
-use kiln_data::{
+use kiln_table::{
     BOOLEAN_TEXTS, Bins, Feature, Numeric, Preprocessor, Scale, Transform, parse_number,
 };
 

@@ -1,6 +1,6 @@
 //! From the columns of a row to the inputs of the network, as statements.
 
-use kiln_data::{Feature, Numeric, Preprocessor, Transform, parse_number};
+use kiln_table::{Feature, Numeric, Preprocessor, Transform, parse_number};
 
 use super::{Field, FieldType, Uses, statics};
 use crate::network::Networks;

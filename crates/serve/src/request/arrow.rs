@@ -7,7 +7,7 @@ use arrow_buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
 use arrow_schema::DataType;
 use axum::body::Bytes;
-use kiln_data::{Binding, Rows};
+use kiln_table::{Binding, Rows};
 
 use super::collector::Collector;
 use super::{frames, max_columns, too_many_columns};

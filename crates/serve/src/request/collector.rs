@@ -1,4 +1,4 @@
-use kiln_data::{Cell, Location, RowProblem, Rows as TableRows};
+use kiln_table::{Cell, Location, RowProblem, Rows as TableRows};
 
 use super::{Outcome, Reading, Rows};
 use crate::Model;
@@ -112,7 +112,7 @@ impl<'a> Collector<'a> {
     /// Some rows of a table, bound to its columns.
     pub(super) fn table(
         &mut self,
-        binding: &kiln_data::Binding,
+        binding: &kiln_table::Binding,
         rows: TableRows,
     ) -> Result<(), Stop> {
         self.expect_rows(rows.batch.num_rows())?;

@@ -2,7 +2,7 @@ use std::io::Cursor;
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
-use kiln_data::{DataError, ReadOptions, TableReader};
+use kiln_table::{ReadOptions, TableError, TableReader};
 
 use super::collector::Collector;
 use super::max_columns;
@@ -31,7 +31,7 @@ pub(super) fn read(body: &Bytes, collector: &mut Collector) -> Result<(), Proble
     let binding = preprocessor.rebind(model.binding(), TABLE, reader.columns())?;
     for rows in reader {
         let rows = match rows {
-            Err(DataError::TableNoRows { .. }) => return Ok(()),
+            Err(TableError::TableNoRows { .. }) => return Ok(()),
             rows => rows?,
         };
         if collector.table(&binding, rows).is_err() {

@@ -9,7 +9,7 @@ mod json;
 use arrow_array::RecordBatch;
 use axum::body::Bytes;
 use axum::http::StatusCode;
-use kiln_data::{Location, RowProblem};
+use kiln_table::{Location, RowProblem};
 
 use crate::Model;
 use crate::media::Media;

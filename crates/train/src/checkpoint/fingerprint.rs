@@ -1,7 +1,7 @@
 use std::fmt;
 
 use bytemuck::cast_slice;
-use kiln_data::{Dataset, StreamedRows, Targets};
+use kiln_data::{Dataset, RowStream, Targets};
 
 use crate::fit::TrainData;
 use serde::{Deserialize, Serialize};
@@ -20,17 +20,14 @@ impl Fingerprint {
     pub(crate) fn of_train(data: &TrainData) -> Self {
         match data {
             TrainData::Memory(data) => Self::of(data),
-            TrainData::Streamed(rows) => Self::of_streamed(rows),
+            TrainData::Streamed(rows) => Self::of_streamed(rows.as_ref()),
         }
     }
 
-    fn of_streamed(rows: &StreamedRows) -> Self {
+    fn of_streamed(rows: &dyn RowStream) -> Self {
         let mut hash = Sha256::new();
         hash.update("streamed rows;");
         hash.update(rows.identity());
-        // Its constants are those of the rows.
-        let preprocessor = serde_json::to_vec(rows.preprocessor());
-        hash.update(preprocessor.expect("plain data with text keys"));
         Self::new(rows.rows(), rows.d_input(), hash)
     }
 

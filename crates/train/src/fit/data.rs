@@ -1,5 +1,7 @@
+use std::sync::Arc;
+
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use kiln_data::{Batches, Dataset, Share, StreamedRows, Targets};
+use kiln_data::{Batches, Dataset, RowStream, Share, Targets};
 use kiln_kernels::{Loss, Network};
 use kiln_model::{LossConfig, Mlp, Task};
 
@@ -20,7 +22,7 @@ pub enum TrainData {
     /// All of them are there.
     Memory(Dataset),
     /// They are read anew in every epoch.
-    Streamed(StreamedRows),
+    Streamed(Arc<dyn RowStream>),
 }
 
 impl From<Dataset> for TrainData {
@@ -29,8 +31,8 @@ impl From<Dataset> for TrainData {
     }
 }
 
-impl From<StreamedRows> for TrainData {
-    fn from(rows: StreamedRows) -> Self {
+impl From<Arc<dyn RowStream>> for TrainData {
+    fn from(rows: Arc<dyn RowStream>) -> Self {
         Self::Streamed(rows)
     }
 }
@@ -72,7 +74,7 @@ pub(crate) enum DeviceRows<B: Backend> {
     /// All of them are there.
     All(Batches<B>),
     /// They go there a few batches at a time.
-    Streamed(StreamedRows),
+    Streamed(Arc<dyn RowStream>),
 }
 
 impl<B: AutodiffBackend> TrainRows<B> {

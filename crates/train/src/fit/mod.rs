@@ -59,7 +59,7 @@ pub struct TrainedMembers<B: Backend> {
 
 /// Trains a network.
 ///
-/// `train` is a [`Dataset`], or [`StreamedRows`](kiln_data::StreamedRows) that do not fit into memory.
+/// `train` is a [`Dataset`], or a [`RowStream`](kiln_data::RowStream) of rows that do not fit into memory.
 /// On a CPU backend of `f32` Kiln's kernels ([`kiln_kernels`]) do the work, unless the network has
 /// normalization; else Burn's operations do, and the datasets go to the device once. An iteration
 /// takes one batch: forward pass, mean loss (weighted where rows carry weights), backward pass,

@@ -119,7 +119,10 @@ impl<'a, B: AutodiffBackend> BurnLearner<'a, B> {
             DeviceRows::Streamed(rows) => {
                 let batch_size = config.batch_size.rows_of(rows.rows());
                 let share = group.map_or(Share::WHOLE, Group::share);
-                (Rows::Streamed(Reading::new(rows, batch_size, share), VecDeque::new()), batch_size)
+                (
+                    Rows::Streamed(Reading::new(rows.as_ref(), batch_size, share), VecDeque::new()),
+                    batch_size,
+                )
             }
         };
         Self {

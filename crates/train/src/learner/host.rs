@@ -97,7 +97,7 @@ impl<'a, B: Backend> HostLearner<'a, B> {
                 TrainData::Memory(data) => Rows::Memory(data, rows),
                 TrainData::Streamed(rows) => {
                     let share = group.map_or(Share::WHOLE, Group::share);
-                    Rows::Streamed(Reading::new(rows, batch_size, share), None)
+                    Rows::Streamed(Reading::new(rows.as_ref(), batch_size, share), None)
                 }
             },
             batch_size,

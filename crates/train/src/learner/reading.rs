@@ -1,13 +1,12 @@
 use std::time::{Duration, Instant};
 
-use kiln_data::{Portion, Share, StreamedBatches, StreamedRows};
+use kiln_data::{DataError, Portion, RowStream, Share};
 
 use crate::error::TrainError;
 
 /// Reads streamed rows, epoch after epoch.
-#[derive(Debug)]
 pub(super) struct Reading<'a> {
-    rows: &'a StreamedRows,
+    rows: &'a dyn RowStream,
     batch_size: usize,
     share: Share,
     seed: u64,
@@ -15,12 +14,12 @@ pub(super) struct Reading<'a> {
     /// Rows of the epoch that have been handed over, those of other shares included.
     taken: usize,
     /// What has been begun; it goes on with the next epoch by itself.
-    batches: Option<StreamedBatches>,
+    batches: Option<Box<dyn Iterator<Item = Result<Portion, DataError>> + Send>>,
     waited: Duration,
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn new(rows: &'a StreamedRows, batch_size: usize, share: Share) -> Self {
+    pub(super) fn new(rows: &'a dyn RowStream, batch_size: usize, share: Share) -> Self {
         let (batches, waited) = (None, Duration::ZERO);
         Self { rows, batch_size, share, seed: 0, epoch: 0, taken: 0, batches, waited }
     }

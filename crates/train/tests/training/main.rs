@@ -6,3 +6,4 @@ mod numbers;
 mod properties;
 mod ranks;
 mod resume;
+mod threads;

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use kiln_data::Cell;
+use kiln_table::Cell;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 

@@ -4,7 +4,7 @@ mod order;
 use std::collections::HashSet;
 use std::fmt;
 
-use kiln_data::Cell;
+use kiln_table::Cell;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
