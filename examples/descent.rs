@@ -3,9 +3,9 @@
 //! One feature, one binary target: p = sigmoid(w·x + b). All rows at once, one row, a mini-batch of
 //! eight, and all rows with too large a learning rate. Writes `descent.svg`, or the file named.
 
-use burn_autodiff::Autodiff;
+use burn::backend::Autodiff;
+use burn::optim::{GradientsParams, Optimizer, SgdConfig};
 use burn_flex::Flex;
-use burn_optim::{GradientsParams, Optimizer, SgdConfig};
 use kiln::data::{BatchTargets, Batches, Dataset, Targets};
 use kiln::model::{Initializer, LossConfig, Mlp, MlpConfig, weighted_mean};
 use plotters::prelude::*;

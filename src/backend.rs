@@ -210,7 +210,7 @@ pub fn run_on<J: Job>(
     feature = "cuda",
     feature = "rocm"
 ))]
-use burn_autodiff::Autodiff;
+use burn::backend::Autodiff;
 
 /// Whether a first tensor can be made. These backends have no call that looks for a device: where
 /// there is none, they panic.

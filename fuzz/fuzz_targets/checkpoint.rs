@@ -4,8 +4,8 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::OnceLock};
 
-use burn_autodiff::Autodiff;
-use burn_core::tensor::TensorData;
+use burn::backend::Autodiff;
+use burn::tensor::TensorData;
 use burn_flex::Flex;
 use kiln::{
     data::{Dataset, Targets},

@@ -1,4 +1,4 @@
-use burn_autodiff::Autodiff;
+use burn::backend::Autodiff;
 use burn_flex::Flex;
 use kiln_data::{ReadOptions, SchemaOptions, Table, TableReader};
 use kiln_train::{Evaluation, Hooks};

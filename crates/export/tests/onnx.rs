@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use burn_autodiff::Autodiff;
+use burn::backend::Autodiff;
 use burn_flex::Flex;
 use kiln::{
     classifier::{Classifier, Prediction},

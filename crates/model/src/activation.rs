@@ -176,7 +176,7 @@ fn elu<B: Backend>(x: Tensor<B, 2>, alpha: f64) -> Tensor<B, 2> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn_autodiff::Autodiff;
+    use burn::backend::Autodiff;
     use burn_ndarray::NdArray;
 
     type B = Autodiff<NdArray<f64>>;

@@ -101,11 +101,11 @@ pub(crate) fn embed<B: Backend>(
 mod tests {
     use super::*;
     use crate::{Mlp, MlpConfig};
+    use burn::backend::Autodiff;
     use burn::{
         module::Module,
         tensor::{Int, TensorData, backend::AutodiffBackend},
     };
-    use burn_autodiff::Autodiff;
     use burn_flex::Flex;
     use burn_ndarray::NdArray;
 

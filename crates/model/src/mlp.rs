@@ -1,5 +1,6 @@
 use std::fmt;
 
+use burn::nn::Linear;
 use burn::{
     module::{Module, Param},
     tensor::{
@@ -7,7 +8,6 @@ use burn::{
         backend::{AutodiffBackend, Backend},
     },
 };
-use burn_nn::Linear;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -485,7 +485,7 @@ impl<B: AutodiffBackend> Mlp<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn_autodiff::Autodiff;
+    use burn::backend::Autodiff;
     use burn_flex::Flex;
     use burn_ndarray::NdArray;
 

@@ -1,3 +1,4 @@
+use burn::nn::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig};
 use burn::{
     module::Module,
     tensor::{
@@ -5,7 +6,6 @@ use burn::{
         backend::{AutodiffBackend, Backend},
     },
 };
-use burn_nn::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig};
 use serde::{Deserialize, Serialize};
 
 /// What is done to a hidden layer's outputs before the activation.
@@ -110,8 +110,8 @@ impl<B: AutodiffBackend> Norm<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use burn::backend::Autodiff;
     use burn::module::AutodiffModule;
-    use burn_autodiff::Autodiff;
     use burn_flex::Flex;
 
     type B = Autodiff<Flex>;

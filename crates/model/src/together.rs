@@ -1,5 +1,5 @@
+use burn::nn::Linear;
 use burn::tensor::{Tensor, backend::AutodiffBackend};
-use burn_nn::Linear;
 use rand::Rng;
 
 use crate::{
@@ -76,8 +76,8 @@ fn linear<'a, B: AutodiffBackend>(
 
 #[cfg(test)]
 mod tests {
+    use burn::backend::Autodiff;
     use burn::tensor::TensorData;
-    use burn_autodiff::Autodiff;
     use burn_ndarray::NdArray;
 
     use super::*;

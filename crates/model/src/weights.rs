@@ -8,11 +8,11 @@
 //! | `hidden.I.norm.gamma`, `.norm.beta` | `[outputs]` | scale and shift of a normalization |
 //! | `hidden.I.norm.running_mean`, `.norm.running_var` | `[outputs]` | batch normalization only |
 
+use burn::nn::Linear;
 use burn::{
     module::{Param, RunningState},
     tensor::{DType, Tensor, TensorData, backend::Backend},
 };
-use burn_nn::Linear;
 
 use crate::{Mlp, MlpConfig, ModelError, Normalization, mlp::HiddenLayer, norm::Norm};
 
@@ -194,8 +194,8 @@ fn check(name: &str, data: &TensorData, expected: Vec<usize>) -> Result<(), Mode
 mod tests {
     use super::*;
     use crate::{EmbeddingConfig, random::init_rng};
+    use burn::backend::Autodiff;
     use burn::module::Module;
-    use burn_autodiff::Autodiff;
     use burn_flex::Flex;
     use burn_ndarray::NdArray;
 

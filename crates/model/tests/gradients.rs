@@ -1,6 +1,7 @@
 //! The gradient of every kind of network, from the loss back to each parameter, against central
 //! differences in f64.
 
+use burn::backend::Autodiff;
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param},
     tensor::{
@@ -8,7 +9,6 @@ use burn::{
         backend::{AutodiffBackend, Backend},
     },
 };
-use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use kiln_model::{Activation, LossConfig, Mlp, MlpConfig, Normalization, weighted_mean};
 use rand::SeedableRng;

@@ -1,11 +1,11 @@
 //! The losses against PyTorch and Keras (`reference/losses.py` made the numbers), against finite
 //! differences, and against each other.
 
+use burn::backend::Autodiff;
 use burn::tensor::{
     Int, Tensor, TensorData,
     backend::{AutodiffBackend, Backend},
 };
-use burn_autodiff::Autodiff;
 use burn_flex::Flex;
 use burn_ndarray::NdArray;
 use kiln_model::{LossConfig, weighted_mean};

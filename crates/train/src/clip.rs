@@ -1,10 +1,10 @@
 use std::marker::PhantomData;
 
+use burn::optim::GradientsParams;
 use burn::{
     module::{Module, ModuleVisitor, Param},
     tensor::{Tensor, backend::AutodiffBackend},
 };
-use burn_optim::GradientsParams;
 use kiln_model::Mlp;
 use serde::{Deserialize, Serialize};
 

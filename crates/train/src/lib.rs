@@ -6,7 +6,7 @@
 //! goes on, bit for bit, where an earlier run was cut off.
 //!
 //! ```
-//! use burn_autodiff::Autodiff;
+//! use burn::backend::Autodiff;
 //! use burn_flex::Flex;
 //! use kiln_data::{Dataset, Targets};
 //! use kiln_model::{Activation, LossConfig, MlpConfig, Task};

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, atomic::AtomicBool},
 };
 
-use burn_autodiff::Autodiff;
+use burn::backend::Autodiff;
 use burn_flex::Flex;
 use kiln_data::{ReadOptions, SchemaOptions, Table, TableReader};
 use kiln_train::BatchSize;

@@ -1,5 +1,6 @@
 use std::{collections::VecDeque, marker::PhantomData};
 
+use burn::optim::GradientsParams;
 use burn::{
     module::{AutodiffModule, Module, ModuleMapper, Param},
     tensor::{
@@ -7,7 +8,6 @@ use burn::{
         backend::{AutodiffBackend, Backend},
     },
 };
-use burn_optim::GradientsParams;
 use kiln_data::{Batch, BatchTargets, Batches, Portion, Share};
 use kiln_model::{Mlp, Task, forward_train_together, weighted_mean};
 use rand_chacha::ChaCha8Rng;

@@ -2,11 +2,11 @@
 
 use std::marker::PhantomData;
 
+use burn::optim::GradientsParams;
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param},
     tensor::{Tensor, TensorData, backend::AutodiffBackend},
 };
-use burn_optim::GradientsParams;
 use kiln_model::Mlp;
 
 use crate::ranks::Group;

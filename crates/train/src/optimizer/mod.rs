@@ -2,11 +2,11 @@ mod record;
 
 use std::str::FromStr;
 
-use burn::tensor::backend::AutodiffBackend;
-use burn_optim::{
+use burn::optim::{
     AdaGradConfig, AdamConfig, AdamWConfig, AdanConfig, GradientsParams, Optimizer, RmsPropConfig,
     SgdConfig, decay::WeightDecayConfig, momentum::MomentumConfig,
 };
+use burn::tensor::backend::AutodiffBackend;
 use kiln_model::Mlp;
 use serde::{Deserialize, Serialize};
 
@@ -379,11 +379,11 @@ impl<B: AutodiffBackend, O: Optimizer<Mlp<B>, B> + 'static> Step<B> for O {
 mod tests {
     use super::*;
     use crate::clip::GradientClipping;
+    use burn::backend::Autodiff;
     use burn::{
         module::{Module, ModuleMapper, Param},
         tensor::{Tensor, TensorData},
     };
-    use burn_autodiff::Autodiff;
     use burn_ndarray::NdArray;
     use kiln_model::MlpConfig;
     use std::collections::HashMap;

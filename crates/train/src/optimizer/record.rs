@@ -130,10 +130,10 @@ fn parameters<B: Backend>(model: &Mlp<B>) -> Vec<Parameter> {
 
 #[cfg(test)]
 mod tests {
+    use burn::backend::Autodiff;
     use burn::module::AutodiffModule;
-    use burn_autodiff::Autodiff;
+    use burn::optim::GradientsParams;
     use burn_ndarray::NdArray;
-    use burn_optim::GradientsParams;
     use kiln_model::MlpConfig;
 
     use super::*;

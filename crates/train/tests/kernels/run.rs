@@ -1,6 +1,6 @@
 //! On a CPU backend of `f32` the kernels train; on one of `f64` Burn does. They go the same way.
 
-use burn_autodiff::Autodiff;
+use burn::backend::Autodiff;
 use burn_flex::Flex;
 use burn_ndarray::NdArray;
 use kiln_data::{Dataset, Targets};

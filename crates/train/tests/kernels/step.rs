@@ -1,7 +1,7 @@
 //! The kernels compute what Burn's operations compute, in f64, for the same network.
 
+use burn::backend::Autodiff;
 use burn::tensor::{Tensor, TensorData};
-use burn_autodiff::Autodiff;
 use burn_flex::Flex;
 use burn_ndarray::NdArray;
 use kiln_kernels::{Batch, Loss, Network, Optimizer, Targets, Trainer, TrainerConfig};

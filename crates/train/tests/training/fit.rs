@@ -1,7 +1,7 @@
 //! Training on small problems whose right outcome is known.
 
+use burn::backend::Autodiff;
 use burn::tensor::backend::Backend;
-use burn_autodiff::Autodiff;
 use burn_flex::Flex;
 use burn_ndarray::NdArray;
 use kiln_data::{Dataset, Targets};
@@ -47,7 +47,7 @@ fn run(
 }
 
 fn weights<A: Backend>(model: &Mlp<A>) -> Vec<f32> {
-    let layer = |layer: &burn_nn::Linear<A>| {
+    let layer = |layer: &burn::nn::Linear<A>| {
         let bias = layer.bias.as_ref().unwrap().val().into_data();
         let weight = layer.weight.val().into_data();
         weight.iter::<f32>().chain(bias.iter::<f32>()).collect::<Vec<_>>()

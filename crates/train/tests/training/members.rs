@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use burn_autodiff::Autodiff;
+use burn::backend::Autodiff;
 use burn_flex::Flex;
 use burn_ndarray::NdArray;
 use kiln_data::{Dataset, Targets, stratified_folds};

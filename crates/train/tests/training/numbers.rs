@@ -1,6 +1,6 @@
 //! Losses and weights stay finite numbers, or the run stops and says so.
 
-use burn_autodiff::Autodiff;
+use burn::backend::Autodiff;
 use burn_flex::Flex;
 use kiln_data::{Dataset, Targets};
 use kiln_model::{Activation, MlpConfig, Normalization, Task};

@@ -1,6 +1,6 @@
 //! What holds for all data, tried on random ones.
 
-use burn_autodiff::Autodiff;
+use burn::backend::Autodiff;
 use burn_flex::Flex;
 use kiln_data::{Dataset, Targets};
 use kiln_model::{LossConfig, MlpConfig, Task};

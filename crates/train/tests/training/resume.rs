@@ -9,8 +9,8 @@ use std::{
     },
 };
 
+use burn::backend::Autodiff;
 use burn::tensor::TensorData;
-use burn_autodiff::Autodiff;
 use burn_flex::Flex;
 use burn_ndarray::NdArray;
 use kiln_data::{Dataset, Targets};

@@ -5,7 +5,7 @@ use std::{
     thread,
 };
 
-use burn_autodiff::Autodiff;
+use burn::backend::Autodiff;
 use burn_flex::Flex;
 use kiln_data::Dataset;
 use kiln_model::{MlpConfig, Task};
