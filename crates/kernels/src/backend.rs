@@ -1,4 +1,4 @@
-use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::backend::Backend;
 
 /// A backend that Kiln trains on and predicts with.
 ///
@@ -9,11 +9,6 @@ pub trait KilnBackend: Backend {
     /// Whether the backend computes with `f32` on the CPU, so that the kernels can do its work.
     const HOST: bool = false;
 }
-
-/// A backend with gradients on top of one that is a [`KilnBackend`].
-pub trait TrainBackend: AutodiffBackend<InnerBackend: KilnBackend> {}
-
-impl<B: AutodiffBackend<InnerBackend: KilnBackend>> TrainBackend for B {}
 
 #[cfg(feature = "flex")]
 impl KilnBackend for burn_flex::Flex {

@@ -52,7 +52,7 @@ mod tile;
 mod trainer;
 mod update;
 
-pub use backend::{KilnBackend, TrainBackend};
+pub use backend::KilnBackend;
 pub use loss::{Loss, Targets};
 pub use network::Network;
 pub use optimizer::Optimizer;

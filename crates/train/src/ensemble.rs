@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     error::TrainError,
     objective::check_data,
-    predict::{Predictions, Rows, check_head, decided, predict},
+    predict::{Predictions, Rows, check_head, decided, predict_rows},
 };
 
 /// The networks of an ensemble, and which rows each of them is trained on.
@@ -203,7 +203,7 @@ pub fn predict_together<B: KilnBackend>(
     dataset: &Dataset,
     device: &B::Device,
 ) -> Result<Predictions, TrainError> {
-    let predict = |model| predict(model, task, loss, dataset, device);
+    let predict = |model| predict_rows(model, task, loss, dataset, device);
     if let [model] = models {
         return predict(model);
     }

@@ -40,6 +40,7 @@
 //! # Ok::<(), kiln_train::TrainError>(())
 //! ```
 
+mod backend;
 mod checkpoint;
 mod clip;
 mod config;
@@ -58,6 +59,7 @@ mod ranks;
 mod schedule;
 mod stopping;
 
+pub use backend::{TrainBackend, TrainLoop};
 pub use checkpoint::{Checkpoints, Every, Fingerprint};
 pub use clip::GradientClipping;
 pub use config::{BatchSize, EarlyStopping, Monitor, TrainConfig};

@@ -6,6 +6,7 @@ use kiln_kernels::{KilnBackend, Loss, Network};
 use kiln_model::{LossConfig, Mlp, Task};
 
 use crate::{
+    backend::TrainLoop,
     error::TrainError,
     evaluation::argmax,
     objective::{Objective, check_data, kernel_targets},
@@ -30,7 +31,18 @@ pub struct Predictions {
 /// # Errors
 ///
 /// If network, task and data do not fit together, or `loss` is out of range.
-pub fn predict<B: KilnBackend>(
+pub fn predict<B: TrainLoop>(
+    model: &Mlp<B>,
+    task: Task,
+    loss: &LossConfig,
+    dataset: &Dataset,
+    device: &B::Device,
+) -> Result<Predictions, TrainError> {
+    B::predict(model, task, loss, dataset, device)
+}
+
+/// [`predict`], compiled where it is called.
+pub(crate) fn predict_rows<B: KilnBackend>(
     model: &Mlp<B>,
     task: Task,
     loss: &LossConfig,

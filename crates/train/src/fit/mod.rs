@@ -2,9 +2,12 @@ mod data;
 mod restart;
 mod run;
 
-use burn::tensor::{Element, backend::Backend};
+use burn::tensor::{
+    Element,
+    backend::{AutodiffBackend, Backend},
+};
 use kiln_data::Dataset;
-use kiln_kernels::{KilnBackend, TrainBackend};
+use kiln_kernels::KilnBackend;
 use kiln_model::{Mlp, MlpConfig, Normalization, Task};
 
 pub(crate) use self::data::DeviceRows;
@@ -14,6 +17,7 @@ use self::{
     run::Run,
 };
 use crate::{
+    backend::{TrainBackend, TrainLoop},
     checkpoint::{Checkpoints, Fingerprint, Identity},
     config::{BatchSize, TrainConfig},
     ensemble::Members,
@@ -170,6 +174,21 @@ pub fn fit_members<B: TrainBackend>(
     hooks: Hooks<'_, '_>,
 ) -> Result<TrainedMembers<B::InnerBackend>, TrainError> {
     let train = train.into();
+    B::InnerBackend::fit_members(model, task, config, members, train, valid, device, hooks)
+}
+
+/// [`fit_members`], compiled where it is called.
+#[expect(clippy::too_many_arguments, reason = "those of `fit_members`")]
+pub(crate) fn train_members<B: AutodiffBackend<InnerBackend: KilnBackend>>(
+    model: &MlpConfig,
+    task: Task,
+    config: &TrainConfig,
+    members: &Members,
+    train: TrainData,
+    valid: Option<Dataset>,
+    device: &B::Device,
+    hooks: Hooks<'_, '_>,
+) -> Result<TrainedMembers<B::InnerBackend>, TrainError> {
     let Hooks { observers, checkpoints, ranks } = hooks;
     let group = ranks.map(|ranks| Group::new(ranks, checkpoints.is_some())).transpose()?;
     check_run(model, task, config, members, &train, valid.as_ref())?;

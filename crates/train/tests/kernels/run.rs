@@ -4,11 +4,11 @@ use burn::backend::Autodiff;
 use burn_flex::Flex;
 use burn_ndarray::NdArray;
 use kiln_data::{Dataset, Targets};
-use kiln_kernels::{KilnBackend, TrainBackend};
+use kiln_kernels::KilnBackend;
 use kiln_model::{Activation, EmbeddingConfig, MlpConfig, Task};
 use kiln_train::{
     BatchSize, Decay, EarlyStopping, Event, GradientClipping, Observer, OptimizerConfig, Recorder,
-    TrainConfig, TrainError, fit,
+    TrainBackend, TrainConfig, TrainError, fit,
 };
 
 const THREE: Task = Task::Multiclass { num_classes: 3 };

@@ -9,12 +9,11 @@ use burn::backend::Autodiff;
 use burn_flex::Flex;
 use burn_ndarray::NdArray;
 use kiln_data::{Dataset, Targets, stratified_folds};
-use kiln_kernels::TrainBackend;
 use kiln_model::{Activation, EmbeddingConfig, LossConfig, Mlp, MlpConfig, Task};
 use kiln_train::{
     BatchSize, Checkpoints, EarlyStopping, Evaluation, Event, Hooks, Members, Observer,
-    OptimizerConfig, Ranks, TrainConfig, TrainError, TrainedMembers, fit_members, fit_with,
-    predict_together,
+    OptimizerConfig, Ranks, TrainBackend, TrainConfig, TrainError, TrainedMembers, fit_members,
+    fit_with, predict_together,
 };
 
 type B = Autodiff<Flex>;

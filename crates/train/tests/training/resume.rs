@@ -14,12 +14,11 @@ use burn::tensor::TensorData;
 use burn_flex::Flex;
 use burn_ndarray::NdArray;
 use kiln_data::{Dataset, Targets};
-use kiln_kernels::TrainBackend;
 use kiln_model::{Activation, EmbeddingConfig, MlpConfig, Normalization, Task};
 use kiln_train::{
     BatchSize, Checkpoints, Decay, EarlyStopping, EpochRecord, Event, Every, GradientClipping,
-    Hooks, Observer, OptimizerConfig, Recorder, Schedule, TrainConfig, TrainError, Trained,
-    fit_with,
+    Hooks, Observer, OptimizerConfig, Recorder, Schedule, TrainBackend, TrainConfig, TrainError,
+    Trained, fit_with,
 };
 
 const ROWS: usize = 40;
