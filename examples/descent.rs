@@ -5,12 +5,12 @@
 
 use burn::backend::Autodiff;
 use burn::optim::{GradientsParams, Optimizer, SgdConfig};
-use burn_flex::Flex;
+use burn_ndarray::NdArray;
 use kiln::data::{BatchTargets, Batches, Dataset, Targets};
 use kiln::model::{Initializer, LossConfig, Mlp, MlpConfig, weighted_mean};
 use plotters::prelude::*;
 
-type B = Autodiff<Flex>;
+type B = Autodiff<NdArray>;
 
 const ROWS: usize = 64;
 const ITERATIONS: usize = 60;

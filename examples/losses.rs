@@ -4,22 +4,22 @@
 //! of all classes, exactly one is right. Binary asks of each class by itself whether it is right.
 
 use burn::tensor::{Tensor, activation};
-use burn_flex::Flex;
+use burn_ndarray::NdArray;
 use kiln::model::{LossConfig, weighted_mean};
 
 fn main() -> anyhow::Result<()> {
     let device = Default::default();
     let config = LossConfig::default();
-    let binary = config.init_binary::<Flex>(3, &device)?;
-    let categorical = config.init_categorical::<Flex>(3, &device)?;
-    let sparse = config.init_sparse::<Flex>(3, &device)?;
+    let binary = config.init_binary::<NdArray>(3, &device)?;
+    let categorical = config.init_categorical::<NdArray>(3, &device)?;
+    let sparse = config.init_sparse::<NdArray>(3, &device)?;
 
     // What a network says about four rows: right, undecided, wrong, and very wrong.
     let rows = [[1.0, 2.0, 4.0], [0.0, 0.0, 0.0], [3.0, -1.0, 0.5], [0.0, 0.0, 12.0]];
     let classes = [2, 1, 1, 0];
     let one_hot = classes.map(|class| [0, 1, 2].map(|other| f32::from(u8::from(other == class))));
 
-    let logits = Tensor::<Flex, 2>::from_floats(rows, &device); // [4, 3]
+    let logits = Tensor::<NdArray, 2>::from_floats(rows, &device); // [4, 3]
     let indices = Tensor::from_ints(classes, &device); // [4]
     let targets = Tensor::from_floats(one_hot, &device); // [4, 3]
     let sparse = sparse.forward(logits.clone(), indices); // [4]
@@ -27,7 +27,7 @@ fn main() -> anyhow::Result<()> {
     let binary = binary.forward(logits.clone(), targets); // [4]
     let softmax: Vec<f32> = activation::softmax(logits, 1).into_data().iter().collect();
 
-    let values = |losses: &Tensor<Flex, 1>| losses.to_data().iter::<f32>().collect::<Vec<_>>();
+    let values = |losses: &Tensor<NdArray, 1>| losses.to_data().iter::<f32>().collect::<Vec<_>>();
     let [s, c, b] = [values(&sparse), values(&categorical), values(&binary)];
     println!("{:<16} {:<20} class  one-hot   sparse  categorical   binary", "logits", "softmax");
     for (row, p) in softmax.chunks(3).enumerate() {

@@ -5,14 +5,12 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use kiln::assessment::{About, Assessment, Mistake, epochs};
 use kiln::backend::{self, BackendName, Job, TrainBackend};
 use kiln::data::{digits, draw_images, mnist};
 use kiln::model::{MlpConfig, Task};
-use kiln::store::write_atomically;
 use kiln::train::{
     BatchSize, Decay, EarlyStopping, HistoryFile, Monitor, Observer, OptimizerConfig, ProgressBar,
-    Scores, TrainConfig, class_rows, fit, predict,
+    Scores, TrainConfig, fit, predict,
 };
 
 /// Train a digit classifier and print its test accuracy
@@ -46,9 +44,6 @@ struct Args {
     /// Write one row per epoch to this file: JSON lines if it ends in .jsonl, else CSV
     #[arg(long)]
     history: Option<PathBuf>,
-    /// Write what was learned, and where it errs, to this HTML file
-    #[arg(long)]
-    report: Option<PathBuf>,
 }
 
 impl Job for Args {
@@ -68,11 +63,10 @@ impl Job for Args {
             train = train.head(rows)?;
         }
         let (test, [train_rows, valid_rows]) = (&images.test, [train.rows(), valid.rows()]);
-        let test_rows = test.rows();
-        println!("{}: {train_rows} rows train, {valid_rows} valid, {test_rows} test", images.name);
+        let (name, test_rows) = (&images.name, test.rows());
+        println!("{name}: {train_rows} rows train, {valid_rows} valid, {test_rows} test");
 
         let task = Task::Multiclass { num_classes: 10 };
-        let class_rows = class_rows(task, train.targets());
         let model = MlpConfig::new(train.d_input(), 10).with_hidden(self.hidden).with_dropout(0.2);
         println!("{model}");
         let config = TrainConfig::new()
@@ -98,28 +92,6 @@ impl Job for Args {
         println!("taken for {:?}:", taken_for.collect::<Vec<_>>());
         let pictures: Vec<&[f32]> = wrong.iter().map(|row| test.row(*row)).collect();
         print!("{}", draw_images(&pictures, images.width));
-
-        let Some(path) = self.report else { return Ok(()) };
-        let classes = (0..10).map(|digit| digit.to_string()).collect();
-        let mut assessment = Assessment::new(classes, scores, self.seed);
-        let mistakes = assessment.worst_mistakes(12).into_iter();
-        assessment.mistakes = mistakes
-            .map(|(row, mistake)| Mistake { picture: Some(test.row(row).to_vec()), ..mistake })
-            .collect();
-        let about = About {
-            title: images.name.to_owned(),
-            subtitle: format!("Measured on {test_rows} test rows"),
-            facts: vec![("network".to_owned(), model.to_string())],
-            history: epochs(&trained.history),
-            kept_epoch: trained.kept_epoch,
-            class_rows,
-            train_rows,
-            picture_width: images.width,
-            ..About::default()
-        };
-        let html = assessment.page(&about).html();
-        write_atomically(&path, |to| to.write_all(html.as_bytes()))?;
-        println!("wrote {}", path.display());
         Ok(())
     }
 }

@@ -7,7 +7,8 @@ use std::str::FromStr;
 use serde::Serialize;
 use thiserror::Error;
 
-pub use kiln_kernels::{KilnBackend, TrainBackend};
+pub use kiln_kernels::KilnBackend;
+pub use kiln_train::{TrainBackend, TrainLoop};
 
 /// A backend by name, whether it is compiled in or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

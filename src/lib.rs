@@ -1,20 +1,21 @@
 //! Kiln trains, checks and ships multilayer-perceptron classifiers, on the CPU or the GPU.
 //!
 //! This crate gathers the others and adds [`backend`], which runs generic code on the backend that
-//! was compiled in:
+//! was compiled in. The light core is always there:
 //!
 //! * [`model`]: the network and its losses,
-//! * [`data`]: files to tables, tables to tensors,
+//! * [`data`]: datasets, splits, batches, MNIST,
 //! * [`train`]: the training loop and metrics,
-//! * [`classifier`]: preprocessing, network and class names in one file,
-//! * [`export`]: a classifier in the forms that other programs read,
-//! * [`serve`]: a classifier over HTTP,
-//! * [`store`]: files that are whole, or show that they are not,
-//! * [`tabular`]: from a table to a classifier,
-//! * [`distributed`]: several processes that train together,
-//! * [`TensorBoard`]: a run as it goes on,
-//! * [`assessment`]: what is said about a classifier, and its report,
-//! * [`report`]: charts, and the page that holds them.
+//! * [`kernels`]: fused operations for the CPU,
+//! * [`store`]: files that are whole, or show that they are not.
+//!
+//! A Cargo feature adds each of these; `full` adds all of them:
+//!
+//! * `table`: CSV and Parquet files as tables, and classifiers in one file,
+//! * `tabular`: from a table to a classifier,
+//! * `report`: charts, and the page that holds them,
+//! * `export`, `import`: other programs' forms of a model,
+//! * `serve`: a classifier over HTTP.
 //!
 //! ```
 //! use kiln::{
@@ -47,23 +48,24 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub mod assessment;
 pub mod backend;
-pub mod distributed;
-pub mod tabular;
-mod tensorboard;
 
+#[cfg(feature = "table")]
 pub use kiln_classifier as classifier;
 pub use kiln_data as data;
+#[cfg(feature = "export")]
 pub use kiln_export as export;
+#[cfg(feature = "import")]
 pub use kiln_import as import;
 pub use kiln_kernels as kernels;
 pub use kiln_model as model;
+#[cfg(feature = "report")]
 pub use kiln_report as report;
+#[cfg(feature = "serve")]
 pub use kiln_serve as serve;
 pub use kiln_store as store;
+#[cfg(feature = "table")]
+pub use kiln_table as table;
+#[cfg(feature = "tabular")]
+pub use kiln_tabular as tabular;
 pub use kiln_train as train;
-pub use tensorboard::TensorBoard;
-
-/// A value of a hyperparameter, as TensorBoard shows it.
-pub use kiln_tensorboard::HyperParameter;

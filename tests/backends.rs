@@ -11,15 +11,16 @@ use std::{
 use kiln::{
     backend::{self, BackendError, BackendName, Job, TrainBackend},
     classifier::Classifier,
-    data::{
-        PreprocessConfig, ReadOptions, ScanOptions, SchemaOptions, Table, TableFile, TargetKind,
-        digits, scan,
-    },
+    data::{RowStream, digits},
     model::{LossConfig, MlpConfig, Task},
+    table::{
+        PreprocessConfig, ReadOptions, ScanOptions, SchemaOptions, Table, TableFile, TargetKind,
+        scan,
+    },
     tabular::{Prepared, Preset, Recipe, Settings, Validation, train as train_table},
     train::{
         BatchSize, Checkpoints, Evaluation, Event, Hooks, Observer, Recorder, TrainConfig,
-        TrainError, fit, fit_with, predict,
+        TrainData, TrainError, fit, fit_with, predict,
     },
 };
 
@@ -182,7 +183,8 @@ impl Job for Streamed {
         let (task, config) = (Task::Multiclass { num_classes: 3 }, TrainConfig::new());
         let config = config.with_num_epochs(3).with_batch_size(BatchSize::Rows(32));
         let observers: &mut [&mut dyn Observer] = &mut [&mut recorder];
-        fit::<B>(&model, task, &config, rows, None, &device, observers).unwrap();
+        fit::<B>(&model, task, &config, TrainData::streamed(rows), None, &device, observers)
+            .unwrap();
         recorder.losses
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{env, path::PathBuf};
 
-use kiln::data::{DataError, Dataset, Targets, mnist};
+use kiln::data::{Dataset, Targets, mnist};
+use kiln::table::TableError;
 use rand::{Rng, RngExt};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -80,11 +81,11 @@ pub(super) enum Source {
 
 impl Source {
     /// Rows to train on, and rows to test.
-    pub(super) fn rows(&self) -> Result<(Dataset, Dataset), DataError> {
+    pub(super) fn rows(&self) -> Result<(Dataset, Dataset), TableError> {
         match self {
             Self::Synthetic => Ok(synthetic()),
             Self::Mnist => {
-                let shared = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/mnist");
+                let shared = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/mnist");
                 let folder = env::var_os("KILN_DATA_DIR").map_or(shared.into(), PathBuf::from);
                 let images = mnist(Some(&folder))?;
                 Ok((images.train, images.test))

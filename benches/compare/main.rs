@@ -92,7 +92,7 @@ fn main() -> anyhow::Result<()> {
     let tables = report.markdown();
     print!("{tables}");
     if args.write {
-        let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+        let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
         let text = fs::read_to_string(readme).context(readme)?;
         fs::write(readme, report::between_markers(&text, &tables).context(readme)?)?;
     }

@@ -69,7 +69,7 @@ impl Peer {
         folder: &Path,
         times: u32,
     ) -> anyhow::Result<T> {
-        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/compare");
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/compare");
         let mut command = Command::new(python);
         // No compiled files beside the sources.
         command.arg("-B").arg(scripts.join(self.script));

@@ -82,7 +82,7 @@ fn main() -> anyhow::Result<ExitCode> {
         return Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let folder = env::var_os("KILN_TABULAR_DIR").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/tabular"),
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/tabular"),
         PathBuf::from,
     );
     if !folder.is_dir() {

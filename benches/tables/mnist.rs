@@ -22,7 +22,7 @@ const PROMISED_ACCURACY: f64 = 0.988;
 
 /// Whether the promise holds.
 pub(super) fn run(presets: &[Preset]) -> anyhow::Result<bool> {
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/mnist");
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/mnist");
     let folder = env::var_os("KILN_DATA_DIR").map_or(shared, PathBuf::from);
     if !folder.is_dir() {
         println!("skipped: no MNIST in {} (KILN_DATA_DIR names the folder)", folder.display());

@@ -24,7 +24,7 @@ struct Answer {
 
 pub(super) fn run(python: &Path, folder: &Path, tables: &[Table]) -> anyhow::Result<()> {
     let scratch = tempfile::tempdir()?;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/tables/realmlp.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/tables/realmlp.py");
     let mut ratios = Vec::new();
     println!("{:14}{:>10}{:>10}{:>8}   RealMLP's log loss", "seconds", "Kiln", "RealMLP", "share");
     for table in tables {

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use kiln::{
-    data::MISSING,
+    table::MISSING,
     train::{ConfusionMatrix, log_loss, macro_ovr, roc_auc},
 };
 

@@ -20,10 +20,10 @@ use tract_onnx::prelude::*;
 use models::{ACTIVATIONS, NORMALIZATIONS, classifier, drawn_rows, of_members, targets};
 use tables::{folder_of, real_tables};
 
-#[path = "../../../tests/export/models.rs"]
+#[path = "../../cli/tests/export/models.rs"]
 #[allow(dead_code, reason = "not every test with this module needs all of it")]
 mod models;
-#[path = "../../../tests/export/tables.rs"]
+#[path = "../../cli/tests/export/tables.rs"]
 mod tables;
 
 /// Most that a probability may differ by.

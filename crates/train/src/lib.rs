@@ -44,6 +44,7 @@ mod backend;
 mod checkpoint;
 mod clip;
 mod config;
+pub mod distributed;
 mod ensemble;
 mod error;
 mod evaluation;

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 
-use self::files::{DATA_DIR_VARIABLE, SUBFOLDER, all_files, holding_any};
+#[cfg(feature = "download")]
+use self::files::SUBFOLDER;
+use self::files::{DATA_DIR_VARIABLE, all_files, holding_any};
 use crate::error::DataError;
 use crate::idx::read_idx;
 use crate::images::{ImageDataset, digit_images};
@@ -102,7 +104,7 @@ fn load(paths: &[PathBuf; 4]) -> Result<ImageDataset, DataError> {
 
 #[cfg(test)]
 mod tests {
-    use super::files::{FILES, real_files};
+    use super::files::{FILES, SUBFOLDER, real_files};
     use super::*;
     use crate::dataset::Targets;
     use std::fs;

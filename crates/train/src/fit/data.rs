@@ -31,13 +31,12 @@ impl From<Dataset> for TrainData {
     }
 }
 
-impl From<Arc<dyn RowStream>> for TrainData {
-    fn from(rows: Arc<dyn RowStream>) -> Self {
-        Self::Streamed(rows)
-    }
-}
-
 impl TrainData {
+    /// Rows that are read anew in every epoch.
+    pub fn streamed(rows: impl RowStream + 'static) -> Self {
+        Self::Streamed(Arc::new(rows))
+    }
+
     /// Rows in an epoch, at least 1.
     pub fn rows(&self) -> usize {
         match self {

@@ -5,26 +5,13 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use burn_flex::Flex;
-
-use kiln_data::{Dataset, Targets};
 use kiln_model::{EmbeddingConfig, MlpConfig, Normalization};
 use kiln_train::{
-    BatchSize, Checkpoints, EarlyStopping, Event, Every, GradientClipping, Hooks, Observer,
-    OptimizerConfig, Recorder, TrainConfig, TrainData, TrainError, Trained, fit_with,
+    BatchSize, Checkpoints, Event, Every, Observer, OptimizerConfig, Recorder, TrainConfig,
+    TrainData, TrainError,
 };
 
-use crate::threads::{B, TASK, ends_as, on_ranks, weights};
-
-/// Three classes, two numbers and a category, and weights.
-fn dataset(rows: usize) -> Dataset {
-    let row = |i: usize| [(i as f32 * 0.37).sin(), (i as f32 * 0.61).cos(), (i % 4) as f32];
-    let features = (0..rows).flat_map(row).collect();
-    let indices = (0..rows).map(|i| (i * i % 7 % 3) as u32).collect();
-    let targets = Targets::Classes { indices, num_classes: 3 };
-    let weights = (0..rows).map(|i| (i % 3) as f32).collect();
-    Dataset::new(features, 3, targets).unwrap().with_weights(weights).unwrap()
-}
+use crate::threads::{alone, config, dataset, ends_as, on_ranks, weights};
 
 fn model() -> MlpConfig {
     MlpConfig::new(3, 3)
@@ -32,24 +19,6 @@ fn model() -> MlpConfig {
         .with_embeddings(vec![EmbeddingConfig::new(4, 2)])
         .with_input_dropout(0.2)
         .with_dropout(0.2)
-}
-
-fn config() -> TrainConfig {
-    // Not Adam, whose first step makes all biases ±0.001: which is larger is then left to rounding.
-    let optimizer = OptimizerConfig::Sgd { momentum: 0.9, nesterov: false, weight_decay: 1e-3 };
-    TrainConfig::new()
-        .with_optimizer(optimizer)
-        .with_learning_rate(0.05)
-        .with_batch_size(BatchSize::Rows(37))
-        .with_num_epochs(6)
-        .with_clipping(GradientClipping::Norm(0.5))
-        .with_early_stopping(EarlyStopping::default().with_patience(3))
-}
-
-fn alone(model: &MlpConfig, config: &TrainConfig, train: TrainData) -> Trained<Flex> {
-    let valid = Some(dataset(23));
-    let hooks = Hooks::default();
-    fit_with::<B>(model, TASK, config, train, valid, &Default::default(), hooks).unwrap()
 }
 
 #[test]
@@ -63,8 +32,7 @@ fn ranks_train_what_one_process_trains() {
             let expected = alone(&model, &config, train(0));
             for size in [1, 2, 3, 5] {
                 let mut recorder = Recorder::new();
-                let found =
-                    on_ranks(size, &model, &config, &train, &dataset(23), None, &mut recorder);
+                let found = on_ranks(size, &model, &config, &train, None, &mut recorder);
                 ends_as(&expected, &found, 1e-5);
                 assert_eq!(recorder.epochs.len(), expected.history.len());
             }
@@ -76,7 +44,7 @@ fn ranks_train_what_one_process_trains() {
 fn statistics_of_batch_normalization_are_the_same_on_all_ranks() {
     let model = model().with_normalization(Normalization::Batch);
     let train = |_| TrainData::from(dataset(37 * 4 + 2));
-    let found = on_ranks(3, &model, &config(), &train, &dataset(23), None, &mut Recorder::new());
+    let found = on_ranks(3, &model, &config(), &train, None, &mut Recorder::new());
     let first = weights(found[0].as_ref().unwrap());
     for other in &found[1..] {
         assert_eq!(weights(other.as_ref().unwrap()), first);
@@ -113,15 +81,7 @@ fn a_run_is_resumed_with_another_number_of_ranks() {
             let flag = Arc::new(AtomicBool::new(false));
             checkpoints = checkpoints.stop_on(Arc::clone(&flag));
             let observer = &mut StopAt(stop, flag);
-            let found = on_ranks(
-                size,
-                &model,
-                &config(),
-                &train,
-                &dataset(23),
-                Some(&mut checkpoints),
-                observer,
-            );
+            let found = on_ranks(size, &model, &config(), &train, Some(&mut checkpoints), observer);
             if stop == usize::MAX {
                 ends_as(&expected, &found, 1e-5);
                 break;
@@ -142,7 +102,7 @@ fn ranks_that_read_other_data_are_told_so() {
         let rows = if rank == 1 { 149 } else { 150 };
         TrainData::from(dataset(rows))
     };
-    let found = on_ranks(3, &model(), &config(), &train, &dataset(23), None, &mut Recorder::new());
+    let found = on_ranks(3, &model(), &config(), &train, None, &mut Recorder::new());
     for outcome in found {
         let error = outcome.unwrap_err().to_string();
         assert_eq!(error, "the data and settings of rank 1 are not those of rank 0");
@@ -152,7 +112,7 @@ fn ranks_that_read_other_data_are_told_so() {
 #[test]
 fn more_ranks_than_parts_of_a_batch_are_refused() {
     let train = |_| TrainData::from(dataset(150));
-    let found = on_ranks(33, &model(), &config(), &train, &dataset(23), None, &mut Recorder::new());
+    let found = on_ranks(33, &model(), &config(), &train, None, &mut Recorder::new());
     for outcome in found {
         assert_eq!(outcome.unwrap_err().to_string(), "`ranks` is 33, expected at most 32");
     }
@@ -163,8 +123,7 @@ fn a_loss_that_diverges_ends_all_ranks() {
     let sgd = OptimizerConfig::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 };
     let config = TrainConfig::new().with_optimizer(sgd).with_learning_rate(1e30);
     let train = |_| TrainData::from(dataset(150));
-    for outcome in on_ranks(2, &model(), &config, &train, &dataset(23), None, &mut Recorder::new())
-    {
+    for outcome in on_ranks(2, &model(), &config, &train, None, &mut Recorder::new()) {
         assert!(matches!(outcome, Err(TrainError::Diverged { .. })));
     }
 }

@@ -7,11 +7,11 @@ use std::{
 
 use burn::backend::Autodiff;
 use burn_flex::Flex;
-use kiln_data::Dataset;
+use kiln_data::{Dataset, Targets};
 use kiln_model::{MlpConfig, Task};
 use kiln_train::{
-    Checkpoints, Hooks, Observer, Ranks, Recorder, TrainConfig, TrainData, TrainError, Trained,
-    fit_with,
+    BatchSize, Checkpoints, EarlyStopping, GradientClipping, Hooks, Observer, OptimizerConfig,
+    Ranks, Recorder, TrainConfig, TrainData, TrainError, Trained, fit_with,
 };
 
 pub(crate) type B = Autodiff<Flex>;
@@ -79,7 +79,6 @@ pub(crate) fn on_ranks(
     model: &MlpConfig,
     config: &TrainConfig,
     train: &(dyn Fn(usize) -> TrainData + Sync),
-    valid: &Dataset,
     checkpoints: Option<&mut Checkpoints>,
     observer: &mut (dyn Observer + Send),
 ) -> Vec<Outcome> {
@@ -99,7 +98,7 @@ pub(crate) fn on_ranks(
                     };
                     let hooks =
                         Hooks { observers: &mut [observer], checkpoints, ranks: Some(ranks) };
-                    let (train, valid) = (train(ranks.rank), Some(valid.clone()));
+                    let (train, valid) = (train(ranks.rank), Some(dataset(23)));
                     fit_with::<B>(model, TASK, config, train, valid, &Default::default(), hooks)
                 })
             })
@@ -138,4 +137,32 @@ pub(crate) fn ends_as(expected: &Trained<Flex>, found: &[Outcome], tolerance: f3
         assert_eq!(a.train_accuracy, b.train_accuracy, "{a:?}\n{b:?}");
         assert!((a.valid_loss.unwrap() - b.valid_loss.unwrap()).abs() < 1e-5);
     }
+}
+
+/// Three classes, two numbers and a category, and weights.
+pub(crate) fn dataset(rows: usize) -> Dataset {
+    let row = |i: usize| [(i as f32 * 0.37).sin(), (i as f32 * 0.61).cos(), (i % 4) as f32];
+    let features = (0..rows).flat_map(row).collect();
+    let indices = (0..rows).map(|i| (i * i % 7 % 3) as u32).collect();
+    let targets = Targets::Classes { indices, num_classes: 3 };
+    let weights = (0..rows).map(|i| (i % 3) as f32).collect();
+    Dataset::new(features, 3, targets).unwrap().with_weights(weights).unwrap()
+}
+
+pub(crate) fn config() -> TrainConfig {
+    // Not Adam, whose first step makes all biases ±0.001: which is larger is then left to rounding.
+    let optimizer = OptimizerConfig::Sgd { momentum: 0.9, nesterov: false, weight_decay: 1e-3 };
+    TrainConfig::new()
+        .with_optimizer(optimizer)
+        .with_learning_rate(0.05)
+        .with_batch_size(BatchSize::Rows(37))
+        .with_num_epochs(6)
+        .with_clipping(GradientClipping::Norm(0.5))
+        .with_early_stopping(EarlyStopping::default().with_patience(3))
+}
+
+pub(crate) fn alone(model: &MlpConfig, config: &TrainConfig, train: TrainData) -> Trained<Flex> {
+    let valid = Some(dataset(23));
+    let hooks = Hooks::default();
+    fit_with::<B>(model, TASK, config, train, valid, &Default::default(), hooks).unwrap()
 }

@@ -1,0 +1,75 @@
+//! Trains a network on MNIST, or on the bundled digits, and writes a report of it: metrics, confusion,
+//! calibration, and the most confidently wrong digits.
+//!
+//! `cargo run --release --example mnist_report --features report -- mnist.html`
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use kiln::backend::{self, Job, TrainBackend};
+use kiln::data::{digits, mnist};
+use kiln::model::{LossConfig, MlpConfig, Task};
+use kiln::store::write_atomically;
+use kiln::tabular::assessment::{About, Assessment, Mistake, epochs};
+use kiln::train::{
+    Decay, EarlyStopping, ProgressBar, Scores, TrainConfig, class_rows, fit, predict,
+};
+
+/// Train a digit classifier and write a report of it
+#[derive(Parser)]
+struct Args {
+    /// The HTML file to write
+    report: PathBuf,
+    #[arg(long, default_value_t = 10)]
+    epochs: usize,
+}
+
+impl Job for Args {
+    type Output = anyhow::Result<()>;
+
+    fn run<B: TrainBackend>(self, device: B::Device) -> Self::Output {
+        let images = mnist(None).unwrap_or_else(|why| {
+            eprintln!("MNIST could not be had, training on the bundled digits: {why}");
+            digits()
+        });
+        let (train, valid) = images.train.split_stratified(0.1, 0)?;
+        let task = Task::Multiclass { num_classes: 10 };
+        let (train_rows, class_rows) = (train.rows(), class_rows(task, train.targets()));
+        let model = MlpConfig::new(train.d_input(), 10).with_hidden(vec![512, 256]);
+        let model = model.with_dropout(0.2);
+        let config = TrainConfig::new()
+            .with_num_epochs(self.epochs)
+            .with_schedule(Decay::cosine())
+            .with_early_stopping(EarlyStopping::default());
+        let observers: &mut [&mut dyn kiln::train::Observer] = &mut [&mut ProgressBar::stderr()];
+        let trained = fit::<B>(&model, task, &config, train, Some(valid), &device, observers)?;
+
+        let test = &images.test;
+        let predictions = predict(&trained.model, task, &LossConfig::default(), test, &device)?;
+        let classes = (0..10).map(|digit| digit.to_string()).collect();
+        let mut assessment = Assessment::new(classes, Scores::new(task, test, &predictions), 0);
+        let mistakes = assessment.worst_mistakes(12).into_iter();
+        assessment.mistakes = mistakes
+            .map(|(row, mistake)| Mistake { picture: Some(test.row(row).to_vec()), ..mistake })
+            .collect();
+        let about = About {
+            title: images.name.clone(),
+            subtitle: format!("Measured on {} test rows", test.rows()),
+            facts: vec![("network".to_owned(), model.to_string())],
+            history: epochs(&trained.history),
+            kept_epoch: trained.kept_epoch,
+            class_rows,
+            train_rows,
+            picture_width: images.width,
+            ..About::default()
+        };
+        let html = assessment.page(&about).html();
+        write_atomically(&self.report, |to| to.write_all(html.as_bytes()))?;
+        println!("wrote {}", self.report.display());
+        Ok(())
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    backend::run(None, Args::parse())?
+}
