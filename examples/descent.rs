@@ -8,7 +8,6 @@ use burn::optim::{GradientsParams, Optimizer, SgdConfig};
 use burn_ndarray::NdArray;
 use kiln::data::{BatchTargets, Batches, Dataset, Targets};
 use kiln::model::{Initializer, LossConfig, Mlp, MlpConfig, weighted_mean};
-use plotters::prelude::*;
 
 type B = Autodiff<NdArray>;
 
@@ -58,49 +57,73 @@ fn descend(batch_size: usize, learning_rate: f64) -> anyhow::Result<Vec<[f64; 2]
     Ok(path)
 }
 
+/// Both pictures have the size of this square, in pixels.
+const SIDE: f64 = 400.0;
+
+/// A polyline through points whose coordinates are from 0 to 1, counted from the bottom left.
+fn line(svg: &mut String, points: impl Iterator<Item = [f64; 2]>, color: &str) {
+    let place = |[x, y]: [f64; 2]| {
+        format!("{:.1},{:.1}", x.clamp(0.0, 1.0) * SIDE, (1.0 - y.clamp(0.0, 1.0)) * SIDE)
+    };
+    let points = points.map(place).collect::<Vec<_>>().join(" ");
+    *svg += &format!("<polyline points='{points}' fill='none' stroke='{color}'/>\n");
+}
+
+fn text(svg: &mut String, [x, y]: [f64; 2], color: &str, text: &str) {
+    *svg += &format!("<text x='{x}' y='{y}' fill='{color}'>{text}</text>\n");
+}
+
 fn main() -> anyhow::Result<()> {
     let file = std::env::args().nth(1).unwrap_or_else(|| "descent.svg".to_owned());
     let runs = [
-        ("all rows, rate 24", descend(ROWS, 24.0)?, RED),
-        ("one row", descend(1, 0.5)?, RGBColor(220, 120, 0)),
-        ("8 rows", descend(8, 0.5)?, RGBColor(0, 140, 70)),
-        ("all rows", descend(ROWS, 0.5)?, BLUE),
+        ("all rows, rate 24", descend(ROWS, 24.0)?, "#d22"),
+        ("one row", descend(1, 0.5)?, "#dc7800"),
+        ("8 rows", descend(8, 0.5)?, "#008c46"),
+        ("all rows", descend(ROWS, 0.5)?, "#22d"),
     ];
-    let root = SVGBackend::new(&file, (1000, 460)).into_drawing_area();
-    root.fill(&WHITE)?;
-    let (left, right) = root.split_horizontally(500);
-    let chart = |area, title| {
-        let mut chart = ChartBuilder::on(area);
-        chart.caption(title, ("sans-serif", 18)).margin(12).set_left_and_bottom_label_area_size(36);
-        chart
-    };
-    let mut curves = chart(&left, "loss against iterations")
-        .build_cartesian_2d(0.0..ITERATIONS as f64, 0.3..0.9)?;
-    curves.configure_mesh().x_desc("iteration").y_desc("nats per row").max_light_lines(0).draw()?;
-    let mut map =
-        chart(&right, "the path over the loss surface").build_cartesian_2d(-1.0..5.0, -3.0..3.0)?;
-    map.configure_mesh().x_desc("w").y_desc("b").disable_mesh().draw()?;
     let loss_at = surface()?;
-    map.draw_series((0..40 * 40).map(|cell| {
-        let (w, b) = (f64::from(cell % 40) * 0.15 - 1.0, f64::from(cell / 40) * 0.15 - 3.0);
+
+    // The loss from 0.3 to 0.9 nats against the iteration, and the way over w in [-1, 5], b in [-3, 3].
+    let (mut curves, mut map) = (String::new(), String::new());
+    let cell = SIDE / 40.0;
+    for (row, column) in (0..40 * 40).map(|cell| (f64::from(cell / 40), f64::from(cell % 40))) {
+        let loss = loss_at([column * 0.15 - 0.925, row * 0.15 - 2.925]);
         // Bands of equal loss, as on a map.
-        let shade =
-            255 - ((loss_at([w + 0.075, b + 0.075]) - 0.4) * 15.0).clamp(0.0, 20.0) as u8 * 7;
-        Rectangle::new([(w, b), (w + 0.15, b + 0.15)], RGBColor(shade, shade, shade).filled())
-    }))?;
-    for (name, path, color) in runs {
+        let shade = 255 - ((loss - 0.4) * 15.0).clamp(0.0, 20.0) as u8 * 7;
+        let (x, y) = (column * cell, SIDE - (row + 1.0) * cell);
+        map += &format!(
+            "<rect x='{x}' y='{y}' width='{cell}' height='{cell}' fill='rgb({shade},{shade},{shade})'/>\n"
+        );
+    }
+    for (at, (name, path, color)) in runs.iter().enumerate() {
         let losses: Vec<f64> = path.iter().map(|at| loss_at(*at)).collect();
         println!("{name:<18} loss {:.4} -> {:.4}", losses[0], losses[ITERATIONS - 1]);
-        let points = losses.iter().enumerate().map(|(i, loss)| (i as f64, loss.min(0.9)));
-        curves
-            .draw_series(LineSeries::new(points, color))?
-            .label(name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], color));
-        let points = path.iter().map(|[w, b]| (w.clamp(-1.0, 5.0), b.clamp(-3.0, 3.0)));
-        map.draw_series(LineSeries::new(points, color))?;
+        let points = losses.iter().enumerate();
+        let points = points.map(|(i, loss)| [i as f64 / ITERATIONS as f64, (loss - 0.3) / 0.6]);
+        line(&mut curves, points, color);
+        line(&mut map, path.iter().map(|[w, b]| [(w + 1.0) / 6.0, (b + 3.0) / 6.0]), color);
+        text(&mut curves, [SIDE - 120.0, 20.0 + 18.0 * at as f64], color, name);
     }
-    curves.configure_series_labels().background_style(WHITE).border_style(BLACK).draw()?;
-    root.present()?;
+    text(
+        &mut curves,
+        [0.0, -12.0],
+        "black",
+        "loss (0.3 to 0.9 nats per row) against iterations (0 to 60)",
+    );
+    text(
+        &mut map,
+        [0.0, -12.0],
+        "black",
+        "the path over the loss surface: w from -1 to 5, b from -3 to 3",
+    );
+    let frame = format!("<rect width='{SIDE}' height='{SIDE}' fill='none' stroke='#888'/>");
+    let svg = format!(
+        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 900 460' font-family='sans-serif' \
+         font-size='13'>\n<rect width='900' height='460' fill='white'/>\n\
+         <g transform='translate(25 35)'>{frame}\n{curves}</g>\n\
+         <g transform='translate(475 35)'>{map}{frame}</g>\n</svg>\n"
+    );
+    std::fs::write(&file, svg)?;
     println!("wrote {file}");
     Ok(())
 }

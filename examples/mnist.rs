@@ -4,7 +4,6 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
 use kiln::backend::{self, BackendName, Job, TrainBackend};
 use kiln::data::{digits, draw_images, mnist};
 use kiln::model::{MlpConfig, Task};
@@ -12,38 +11,80 @@ use kiln::train::{
     BatchSize, Decay, EarlyStopping, HistoryFile, Monitor, Observer, OptimizerConfig, ProgressBar,
     Scores, TrainConfig, fit, predict,
 };
+use lexopt::prelude::*;
 
-/// Train a digit classifier and print its test accuracy
-#[derive(Parser)]
+const HELP: &str = "\
+Train a digit classifier and print its test accuracy
+
+Usage: mnist [OPTIONS]
+
+      --data-dir FOLDER     the four MNIST files [default: $KILN_DATA_DIR, the cache, a download]
+      --hidden WIDTHS       of the hidden layers [default: 512,256]
+      --batch-size ROWS     rows per iteration [default: 64]
+      --epochs N            [default: 10]
+      --optimizer NAME      sgd, momentum, nesterov, adam, adamw, rmsprop, adagrad or adan
+                            [default: adam]
+      --learning-rate RATE  [default: 0.001]
+      --train-rows ROWS     train on this many rows only
+      --seed SEED           random seed [default: 0]
+      --backend NAME        cuda, rocm, wgpu, flex or ndarray [default: the first compiled in]
+      --history FILE        write one row per epoch: JSON lines for .jsonl, else CSV
+  -h, --help                print this help
+";
+
 struct Args {
-    /// Folder with the four MNIST files; without it: $KILN_DATA_DIR, the cache, a download
-    #[arg(long)]
     data_dir: Option<PathBuf>,
-    /// Widths of the hidden layers
-    #[arg(long, value_delimiter = ',', default_value = "512,256")]
     hidden: Vec<usize>,
-    /// Rows per iteration
-    #[arg(long, default_value_t = 64)]
     batch_size: usize,
-    #[arg(long, default_value_t = 10)]
     epochs: usize,
-    /// sgd, momentum, nesterov, adam, adamw, rmsprop, adagrad or adan
-    #[arg(long, default_value = "adam")]
     optimizer: OptimizerConfig,
-    #[arg(long, default_value_t = 1e-3)]
     learning_rate: f64,
-    /// Train on so many rows only
-    #[arg(long)]
     train_rows: Option<usize>,
-    /// Of everything random: the same seed gives the same network
-    #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// cuda, rocm, wgpu, flex or ndarray; without it the first of these that is compiled in
-    #[arg(long)]
     backend: Option<BackendName>,
-    /// Write one row per epoch to this file: JSON lines if it ends in .jsonl, else CSV
-    #[arg(long)]
     history: Option<PathBuf>,
+}
+
+impl Args {
+    fn parse() -> Result<Self, lexopt::Error> {
+        let mut args = Self {
+            data_dir: None,
+            hidden: vec![512, 256],
+            batch_size: 64,
+            epochs: 10,
+            optimizer: OptimizerConfig::adam(),
+            learning_rate: 1e-3,
+            train_rows: None,
+            seed: 0,
+            backend: None,
+            history: None,
+        };
+        let mut parser = lexopt::Parser::from_env();
+        while let Some(arg) = parser.next()? {
+            match arg {
+                Long("data-dir") => args.data_dir = Some(parser.value()?.into()),
+                Long("hidden") => {
+                    let widths = parser.value()?.string()?;
+                    let widths = widths.split(',').map(str::parse).collect::<Result<_, _>>();
+                    args.hidden = widths.map_err(|error| format!("--hidden: {error}"))?;
+                }
+                Long("batch-size") => args.batch_size = parser.value()?.parse()?,
+                Long("epochs") => args.epochs = parser.value()?.parse()?,
+                Long("optimizer") => args.optimizer = parser.value()?.parse()?,
+                Long("learning-rate") => args.learning_rate = parser.value()?.parse()?,
+                Long("train-rows") => args.train_rows = Some(parser.value()?.parse()?),
+                Long("seed") => args.seed = parser.value()?.parse()?,
+                Long("backend") => args.backend = Some(parser.value()?.parse()?),
+                Long("history") => args.history = Some(parser.value()?.into()),
+                Short('h') | Long("help") => {
+                    print!("{HELP}");
+                    std::process::exit(0);
+                }
+                _ => return Err(arg.unexpected()),
+            }
+        }
+        Ok(args)
+    }
 }
 
 impl Job for Args {
@@ -97,6 +138,9 @@ impl Job for Args {
 }
 
 fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+    let args = Args::parse().unwrap_or_else(|error| {
+        eprintln!("error: {error}\n\n{HELP}");
+        std::process::exit(2);
+    });
     backend::run(args.backend, args)?
 }

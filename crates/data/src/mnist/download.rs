@@ -1,12 +1,16 @@
+//! MNIST from its mirrors, by the program `curl`.
+//!
+//! curl is part of Windows, macOS and nearly every Linux, and knows the system's certificates and proxies.
+//! A TLS library would be a tenth of what the example `mnist` compiles.
+
 use std::env;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::time::Duration;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use sha2::{Digest, Sha256};
-use ureq::{Agent, Proxy};
 
 use super::files::{FILES, existing};
 use crate::error::{DataError, MirrorFailure};
@@ -18,9 +22,12 @@ const MIRRORS: [&str; 2] = [
     "https://storage.googleapis.com/cvdf-datasets/mnist",
     "https://ossci-datasets.s3.amazonaws.com/mnist",
 ];
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-/// Longest silence in the middle of an answer; the whole may take as long as it takes.
-const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest time to connect, in seconds.
+const CONNECT_TIMEOUT: &str = "15";
+/// Longest silence in the middle of an answer, in seconds; the whole may take as long as it takes.
+const STALL_TIMEOUT: &str = "30";
+/// Exit code of curl where an answer ends before the length that it declares.
+const CURL_PARTIAL: i32 = 18;
 /// How much larger than its payload a compressed file may be before it is given up.
 const MAX_OVERHEAD: u64 = 1 << 20;
 
@@ -62,8 +69,10 @@ const MNIST: [RemoteFile; 4] = [
 /// Why one mirror did not give the right file.
 #[derive(Debug, thiserror::Error)]
 enum MirrorError {
+    #[error("the program curl, which fetches it, is not installed")]
+    NoCurl,
     #[error("{0}")]
-    Request(ureq::Error),
+    Request(String),
     #[error("{0}")]
     Transfer(io::Error),
     #[error("the answer is cut off")]
@@ -92,42 +101,31 @@ pub(crate) fn mnist_into(folder: &Path) -> Result<(), DataError> {
         Some(mirror) => vec![mirror.to_string_lossy().into_owned()],
         None => MIRRORS.map(str::to_owned).to_vec(),
     };
-    let agent = agent(Proxy::try_from_env(), STALL_TIMEOUT);
-    fetch_missing(&agent, &mirrors, &MNIST, folder)
-}
-
-fn agent(proxy: Option<Proxy>, stall_timeout: Duration) -> Agent {
-    Agent::config_builder()
-        .proxy(proxy)
-        .timeout_resolve(Some(CONNECT_TIMEOUT))
-        .timeout_connect(Some(CONNECT_TIMEOUT))
-        .timeout_per_read(Some(stall_timeout))
-        .build()
-        .new_agent()
+    fetch_missing(&mirrors, &MNIST, folder, STALL_TIMEOUT)
 }
 
 /// Fetches those of `files` that `folder` lacks, each from the first of `mirrors` that has it
 /// right.
 fn fetch_missing(
-    agent: &Agent,
     mirrors: &[String],
     files: &[RemoteFile],
     folder: &Path,
+    stall_timeout: &str,
 ) -> Result<(), DataError> {
     fs::create_dir_all(folder).map_err(|source| write_error(folder, source))?;
     for file in files {
         if existing(folder, file.name).is_none() {
-            fetch(agent, mirrors, file, folder)?;
+            fetch(mirrors, file, folder, stall_timeout)?;
         }
     }
     Ok(())
 }
 
 fn fetch(
-    agent: &Agent,
     mirrors: &[String],
     file: &RemoteFile,
     folder: &Path,
+    stall_timeout: &str,
 ) -> Result<(), DataError> {
     let name = format!("{}.gz", file.name);
     let mut failures = Vec::new();
@@ -138,7 +136,7 @@ fn fetch(
             .prefix(".fetching-")
             .tempfile_in(folder)
             .map_err(|source| write_error(folder, source))?;
-        match transfer(agent, &url, file, part.as_file()) {
+        match transfer(&url, file, part.as_file(), stall_timeout) {
             Ok(()) => {
                 let target = folder.join(&name);
                 return part
@@ -156,16 +154,62 @@ fn fetch(
 
 /// Copies what is at `url` into `target` as it comes, and checks that its payload is `file`.
 fn transfer(
-    agent: &Agent,
     url: &str,
     file: &RemoteFile,
     target: impl Write,
+    stall_timeout: &str,
 ) -> Result<(), MirrorError> {
-    let body = agent.get(url).call().map_err(MirrorError::Request)?.into_body();
-    let bar = progress_bar(file.name, body.content_length());
-    let body = body.into_with_config().limit(file.length.saturating_add(MAX_OVERHEAD)).reader();
-    let copied = Tee { reader: bar.wrap_read(body), writer: target };
+    let (mut curl, body) = curl(url, stall_timeout)?;
+    let checked = check_payload(body, file, target);
+    if !matches!(checked, Ok(()) | Err(MirrorError::CutOff | MirrorError::TooShort { .. })) {
+        // It would go on to write what nobody reads. That it has ended already is no failure.
+        let _ = curl.kill();
+        curl.wait().map_err(MirrorError::Transfer)?;
+        return checked;
+    }
+    // An answer that did not come whole explains a payload that is not right.
+    let output = curl.wait_with_output().map_err(MirrorError::Transfer)?;
+    match output.status.code() {
+        Some(0) => checked,
+        Some(CURL_PARTIAL) => Err(MirrorError::CutOff),
+        _ => Err(MirrorError::Request(curl_message(&output.stderr))),
+    }
+}
 
+/// Starts curl, and gives what it receives.
+fn curl(url: &str, stall_timeout: &str) -> Result<(Child, ChildStdout), MirrorError> {
+    let mut command = Command::new("curl");
+    command.args(["--fail", "--silent", "--show-error", "--location", "--proto", "=http,https"]);
+    command.args(["--connect-timeout", CONNECT_TIMEOUT]);
+    command.args(["--speed-limit", "1", "--speed-time", stall_timeout, "--url", url]);
+    // No proxy: the tests' mirrors are on this machine.
+    #[cfg(test)]
+    command.env("no_proxy", "127.0.0.1");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut curl = command.spawn().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => MirrorError::NoCurl,
+        _ => MirrorError::Transfer(error),
+    })?;
+    let body = curl.stdout.take().expect("stdout is piped");
+    Ok((curl, body))
+}
+
+/// What curl says of its failure, without its name and code: `curl: (22) …`.
+fn curl_message(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let text = text.trim();
+    text.split_once(") ").map_or(text, |(_, reason)| reason).to_owned()
+}
+
+/// Copies `body` into `target`, and checks that its payload is `file`.
+fn check_payload(
+    body: impl Read,
+    file: &RemoteFile,
+    target: impl Write,
+) -> Result<(), MirrorError> {
+    let limit = file.length.saturating_add(MAX_OVERHEAD);
+    let copied = Tee { reader: body, writer: target, read: 0, limit };
+    let bar = progress_bar(file);
     let mut length = 0;
     let mut sha256 = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
@@ -180,6 +224,7 @@ fn transfer(
             break;
         }
         length += read as u64;
+        bar.inc(read as u64);
         if length > file.length {
             return Err(MirrorError::TooLong { expected: file.length });
         }
@@ -196,24 +241,30 @@ fn transfer(
 }
 
 /// A progress bar on stderr, which hides itself where that is not a terminal.
-fn progress_bar(name: &'static str, bytes: Option<u64>) -> ProgressBar {
+fn progress_bar(file: &RemoteFile) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}")
         .expect("the template is valid");
-    ProgressBar::with_draw_target(bytes, ProgressDrawTarget::stderr())
+    ProgressBar::with_draw_target(Some(file.length), ProgressDrawTarget::stderr())
         .with_style(style)
-        .with_message(name)
+        .with_message(file.name)
         .with_finish(ProgressFinish::AndClear)
 }
 
-/// Writes down everything that is read through it.
+/// Writes down everything that is read through it, up to a limit in bytes.
 struct Tee<R, W> {
     reader: R,
     writer: W,
+    read: u64,
+    limit: u64,
 }
 
 impl<R: Read, W: Write> Read for Tee<R, W> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(buffer)?;
+        self.read += read as u64;
+        if self.read > self.limit {
+            return Err(io::Error::other(format!("the answer has more than {} bytes", self.limit)));
+        }
         self.writer.write_all(&buffer[..read])?;
         Ok(read)
     }
@@ -280,8 +331,7 @@ mod tests {
     }
 
     fn fetch_from(mirrors: &[String], folder: &Path) -> Result<(), DataError> {
-        // No proxy: the address is this machine's own.
-        fetch_missing(&agent(None, STALL_TIMEOUT), mirrors, &[FILE], folder)
+        fetch_missing(mirrors, &[FILE], folder, STALL_TIMEOUT)
     }
 
     fn names_in(folder: &Path) -> Vec<String> {
@@ -359,15 +409,15 @@ mod tests {
     #[test]
     fn endless_answer_is_refused() {
         // Gzip members without payload, one after the other.
-        assert_refused(
-            ok(&gzip(b"").repeat(60_000)),
-            "the response body is larger than request limit: 1048605",
-        );
+        assert_refused(ok(&gzip(b"").repeat(60_000)), "the answer has more than 1048605 bytes");
     }
 
     #[test]
     fn missing_file_is_refused() {
-        assert_refused(answer("404 Not Found", 4, b"none"), "http status: 404");
+        assert_refused(
+            answer("404 Not Found", 4, b"none"),
+            "The requested URL returned error: 404",
+        );
     }
 
     #[test]
@@ -375,13 +425,15 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let mirror = format!("http://{}", listener.local_addr().expect("an address"));
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let agent = agent(None, Duration::from_millis(50));
         // The system accepts the connection; nobody answers.
-        let error = fetch_missing(&agent, std::slice::from_ref(&mirror), &[FILE], folder.path())
+        let error = fetch_missing(std::slice::from_ref(&mirror), &[FILE], folder.path(), "1")
             .expect_err("must be refused");
         assert_eq!(
             error.to_string(),
-            format!("cannot fetch small.gz: {mirror}/small.gz: timeout: per read")
+            format!(
+                "cannot fetch small.gz: {mirror}/small.gz: Operation too slow. Less than 1 bytes/sec \
+                 transferred the last 1 seconds"
+            )
         );
         assert!(names_in(folder.path()).is_empty());
     }
@@ -406,7 +458,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             format!(
-                "cannot fetch small.gz: {}/small.gz: http status: 404; {}/small.gz: the payload \
+                "cannot fetch small.gz: {}/small.gz: The requested URL returned error: 404; {}/small.gz: the payload \
                  has 0 bytes, expected 29",
                 mirrors[0], mirrors[1]
             )
