@@ -4,7 +4,7 @@ A table of 30 numbers is trained on a network of 256-128 by `mpirun -np 1` and `
 an iteration for both (strong scaling), once with twice as many for two (weak scaling). Printed are the rows per second of
 each, the median over all epochs but the first of every run, and the ratio of each pair of runs.
 
-    cargo build --release --features mpi
+    cargo build --release -p kiln-cli --features mpi
     python benches/scaling.py
 
 needs Open MPI, two idle cores, and numpy and pyarrow in the Python that runs it.

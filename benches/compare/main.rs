@@ -4,7 +4,7 @@
 //! anew. Kiln and a peer run in turn, so that what else the machine does falls on both alike, and are
 //! compared pair by pair.
 //!
-//! `cargo bench --bench compare -- --help` lists the flags.
+//! `cargo bench -p kiln-cli --bench compare -- --help` lists the flags.
 
 mod cases;
 mod kiln_side;

@@ -4,7 +4,7 @@
 //! fold, and its scores beside those of other methods on the same fold. The run fails where a preset falls
 //! behind what is promised of it. MNIST, as a table, has a flag of its own.
 //!
-//! `cargo bench --bench tables -- --help` lists the flags. The folder of the tables is `KILN_TABULAR_DIR`;
+//! `cargo bench -p kiln-cli --bench tables -- --help` lists the flags. The folder of the tables is `KILN_TABULAR_DIR`;
 //! `KILN_BIN` is a binary to use in place of the one just built.
 
 mod ablation;

@@ -14,7 +14,7 @@ use options::{Options, ReadArgs, read_config};
 
 // They belong to the binary, whose modules no other crate can name.
 #[allow(dead_code, unused_imports, reason = "the binary uses more of them than this does")]
-#[path = "../../src/cli/options/mod.rs"]
+#[path = "../../crates/cli/src/options/mod.rs"]
 mod options;
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {

@@ -4,6 +4,8 @@
 //! The README's commands are run without their `--release`: that they work is checked here, on what the tests have
 //! built, and how fast they are is measured by `benches`. Building for release as well took 28 minutes more.
 
+mod light;
+
 use std::{
     env, fs,
     path::Path,
@@ -12,22 +14,29 @@ use std::{
 };
 
 /// Beside the commands of the README, which hold `cargo test --workspace`.
-const CHECKS: [&str; 9] = [
+const CHECKS: [&str; 10] = [
     "cargo fmt --all --check",
     // Advisories are left out: they are in a database on the network.
     "cargo deny check licenses bans sources",
     "cargo clippy --workspace --all-targets -- -D warnings",
-    "cargo clippy -p kiln --all-targets --features flex,wgpu,mpi -- -D warnings",
-    // One backend that is not the default, none at all, and the data crate without its download.
+    "cargo clippy -p kiln -p kiln-cli --all-targets --features \
+     kiln-cli/flex,kiln-cli/wgpu,kiln-cli/mpi -- -D warnings",
+    // The light core by itself, on one backend that is not the default, on none at all, and the data crate
+    // without its download.
+    "cargo clippy -p kiln -- -D warnings",
     "cargo clippy -p kiln --no-default-features --features flex -- -D warnings",
     "cargo clippy -p kiln --no-default-features -- -D warnings",
-    "cargo clippy -p kiln-data --no-default-features --all-targets -- -D warnings",
+    "cargo clippy -p kiln-data --all-targets -- -D warnings",
     "cargo doc --workspace --no-deps",
     // On ndarray, flex and wgpu, and in several processes.
-    "cargo test -p kiln --features flex,wgpu,mpi --lib --test backends --test cli --test distributed",
+    "cargo test -p kiln -p kiln-cli --features kiln-cli/flex,kiln-cli/wgpu,kiln-cli/mpi \
+     --lib --test backends --test cli --test distributed",
 ];
 
 const TESTS: &str = "cargo test --workspace";
+
+/// What the alias `cargo kiln` stands for, without its `--release`.
+const KILN: &str = "cargo run --package kiln-cli -- ";
 
 /// The least test accuracy, in percent, of the README's commands on the real MNIST.
 const LEAST_ACCURACY: [(&str, f64); 3] = [
@@ -75,6 +84,7 @@ fn check(tested: bool) -> Result<(), String> {
             return Err(format!("the README no longer has the command `{command}`"));
         }
     }
+    light::check(&root)?;
     let has_mpi = Command::new("mpicc").arg("--version").output().is_ok();
     if !has_mpi {
         eprintln!("skipped: training in several processes, for there is no mpicc");
@@ -83,8 +93,8 @@ fn check(tested: bool) -> Result<(), String> {
         if tested && command == TESTS {
             continue;
         }
-        let built = command.replace(" --release", "");
-        let built = if has_mpi { built } else { built.replace(",mpi", "") };
+        let built = command.replace(" --release", "").replace("cargo kiln ", KILN);
+        let built = if has_mpi { built } else { built.replace(",kiln-cli/mpi", "") };
         let stdout = run(&built, &root, mnist)?;
         let least = LEAST_ACCURACY.iter().find(|(of, _)| *of == command);
         if let (Some((_, least)), Some(_)) = (least, mnist) {

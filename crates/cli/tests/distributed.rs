@@ -33,8 +33,10 @@ mod with_mpi {
     use arrow_array::{ArrayRef, RecordBatch, UInt8Array};
     use kiln::{
         data::read_idx,
-        distributed::{Mpi, Start},
-        train::Ranks,
+        train::{
+            Ranks,
+            distributed::{Mpi, Start},
+        },
     };
     use parquet::arrow::ArrowWriter;
     use serde_json::Value;
