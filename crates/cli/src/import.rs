@@ -1,21 +1,12 @@
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use kiln::{
     backend::{self, BackendName, Job, TrainBackend},
-    classifier::{Classifier, FORMAT_VERSION, Manifest, Training, task_of},
-    import::{Layers, read_torch},
-    model::{Activation, LossConfig, MlpConfig, Task},
-    store::{Plain, decode_plain, read},
-    table::{
-        ColumnKind, ColumnSchema, Feature, Numeric, Preprocessor, Scale, Schema, TargetEncoder,
-        TargetForm, Transform,
-    },
+    classifier::{Classifier, Manifest},
+    import::{Description, ImportError, Layers, Outputs, manifest_like, read_weights},
+    model::{Activation, MlpConfig, Task},
+    store::Plain,
 };
 use serde::Serialize;
 
@@ -100,15 +91,15 @@ impl Job for Import {
         let mut manifest = match (&args.like, metadata.get("kiln")) {
             (Some(like), _) => {
                 let like = Classifier::<B::InnerBackend>::load(like, &device)?;
-                like_another(like.manifest(), &layers)
+                manifest_like(like.manifest(), &layers)
             }
             (None, Some(manifest)) if args.classes.is_none() && args.labels.is_none() => {
                 let found: Manifest = serde_json::from_str(manifest)
                     .context("its entry `kiln` cannot be read")
                     .with_context(unusable)?;
-                like_another(&found, &layers)
+                manifest_like(&found, &layers)
             }
-            _ => said(&args, &layers)?,
+            _ => description(&args).manifest(&layers).map_err(with_flags)?,
         };
         manifest.training.source =
             args.weights.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -129,16 +120,42 @@ impl Job for Import {
     }
 }
 
-/// The tensors of a safetensors file, or of one that `torch.save` wrote.
-fn read_weights(path: &Path) -> anyhow::Result<Plain> {
-    let mut start = [0; 4];
-    if path.is_file() {
-        let mut file = File::open(path)?;
-        if file.read_exact(&mut start).is_ok() && start == *b"PK\x03\x04" {
-            return Ok(Plain { metadata: BTreeMap::new(), tensors: read_torch(file)? });
-        }
+/// What the flags say of the classifier.
+fn description(args: &Args) -> Description {
+    let outputs = match (&args.classes, &args.labels) {
+        (Some(classes), _) => Outputs::Classes(classes.clone()),
+        (None, Some(labels)) => Outputs::Labels(labels.clone()),
+        (None, None) => Outputs::Unknown,
+    };
+    Description {
+        outputs,
+        columns: args.columns.clone(),
+        target: args.target.clone(),
+        mean: args.mean.clone(),
+        std: args.std.clone(),
+        activation: args.activation,
     }
-    Ok(decode_plain(&read(path)?)?)
+}
+
+/// Names the flags behind what is missing or does not fit.
+fn with_flags(error: ImportError) -> anyhow::Error {
+    match error {
+        ImportError::Missing { what, fields } => {
+            let flags: Vec<String> = fields.iter().map(|field| format!("`--{field}`")).collect();
+            let flags = match flags.split_last() {
+                Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+                _ => flags.concat(),
+            };
+            UsageError::new(format!("weights do not tell {what}: expected {flags}")).into()
+        }
+        ImportError::Description { field, found, expected } => {
+            anyhow!("`--{field}` {found}, expected {expected}")
+        }
+        ImportError::Categories => {
+            anyhow!("{error}, expected `--like` a model that has the categories")
+        }
+        other => other.into(),
+    }
 }
 
 #[derive(Serialize)]
@@ -165,153 +182,5 @@ impl Imported<'_> {
             self.network.activation.name(),
             self.network
         )
-    }
-}
-
-/// All but the weights of another model, whose layers may be of other widths.
-fn like_another(like: &Manifest, layers: &Layers) -> Manifest {
-    let found = layers.config();
-    let network = MlpConfig {
-        d_input: found.d_input,
-        d_output: found.d_output,
-        hidden: found.hidden,
-        normalization: found.normalization,
-        embeddings: found.embeddings,
-        ..like.network.clone()
-    };
-    Manifest {
-        format_version: FORMAT_VERSION,
-        kiln_version: env!("CARGO_PKG_VERSION").to_owned(),
-        network,
-        training: imported(),
-        metrics: serde_json::Value::Null,
-        ..like.clone()
-    }
-}
-
-/// What the flags say.
-fn said(args: &Args, layers: &Layers) -> anyhow::Result<Manifest> {
-    let config = layers.config();
-    if !config.embeddings.is_empty() {
-        bail!(
-            "the network has vectors of categories, expected `--like` a model that has the categories"
-        );
-    }
-    let target = target(args, config.d_output)?;
-    let activation = match (args.activation, config.hidden.len()) {
-        (Some(activation), _) => activation,
-        (None, 0) => Activation::Identity,
-        (None, _) => {
-            return Err(UsageError::new(
-                "weights do not tell the activation of the hidden layers: expected `--activation`"
-                    .to_owned(),
-            )
-            .into());
-        }
-    };
-    let width = config.d_input;
-    let columns = match &args.columns {
-        Some(columns) if columns.len() != width => {
-            bail!("`--columns` names {}, expected one for each of {width} inputs", columns.len())
-        }
-        Some(columns) => columns.clone(),
-        None => (1..=width).map(|column| format!("column_{column}")).collect(),
-    };
-    let means = for_each("mean", args.mean.as_deref().unwrap_or(&[0.0]), width)?;
-    let stds = for_each("std", args.std.as_deref().unwrap_or(&[1.0]), width)?;
-    let scales = means.into_iter().zip(stds);
-    let features = columns.iter().zip(scales).map(|(name, (center, spread))| Feature {
-        name: name.clone(),
-        missing: Vec::new(),
-        transform: Transform::Numeric(Numeric {
-            median: center,
-            scale: Some(Scale { center, spread, clip: false }),
-            bins: None,
-            missing_column: false,
-        }),
-    });
-    let preprocessor = Preprocessor::new(Vec::new(), features.collect())?;
-    let schema = |name: &String, kind| ColumnSchema {
-        name: name.clone(),
-        kind,
-        reason: "as imported".to_owned(),
-        missing: Vec::new(),
-    };
-    let inputs = columns.iter().map(|name| schema(name, ColumnKind::Numeric));
-    let targets = target.columns().iter().map(|name| schema(name, ColumnKind::Target));
-    Ok(Manifest {
-        format_version: FORMAT_VERSION,
-        kiln_version: env!("CARGO_PKG_VERSION").to_owned(),
-        task: task_of(&target),
-        schema: Schema { columns: inputs.chain(targets).collect(), missing: Vec::new() },
-        preprocessor,
-        target,
-        threshold: 0.5,
-        temperature: 1.0,
-        loss: LossConfig::default(),
-        network: config.with_activation(activation),
-        members: 1,
-        training: imported(),
-        metrics: serde_json::Value::Null,
-    })
-}
-
-fn target(args: &Args, outputs: usize) -> anyhow::Result<TargetEncoder> {
-    let column = args.target.clone().unwrap_or_else(|| "class".to_owned());
-    let (columns, form) = match (&args.classes, &args.labels) {
-        (None, None) => {
-            return Err(UsageError::new(format!(
-                "weights do not tell what their {outputs} outputs mean: expected `--classes`, `--labels` or `--like`"
-            ))
-            .into());
-        }
-        (Some(classes), _) => match (outputs, classes.as_slice()) {
-            (1, [negative, positive]) => {
-                let classes = [negative.clone(), positive.clone()];
-                (vec![column], TargetForm::Binary { classes })
-            }
-            (1, classes) => {
-                bail!("`--classes` names {}, expected two for a single output", classes.len())
-            }
-            (_, classes) if classes.len() != outputs => bail!(
-                "`--classes` names {}, expected one for each of {outputs} outputs",
-                classes.len()
-            ),
-            (_, classes) => (vec![column], TargetForm::Sparse { classes: classes.to_vec() }),
-        },
-        (None, Some(labels)) if labels.len() != outputs => {
-            bail!("`--labels` names {}, expected one for each of {outputs} outputs", labels.len())
-        }
-        (None, Some(labels)) => (labels.clone(), TargetForm::Labels),
-    };
-    Ok(TargetEncoder::new(columns, form, Vec::new())?)
-}
-
-/// One number for each column, or one for all.
-fn for_each(flag: &str, numbers: &[f64], columns: usize) -> anyhow::Result<Vec<f64>> {
-    match numbers {
-        [number] => Ok(vec![*number; columns]),
-        numbers if numbers.len() == columns => Ok(numbers.to_vec()),
-        numbers => bail!(
-            "`--{flag}` has {} numbers, expected one, or one for each of {columns} inputs",
-            numbers.len()
-        ),
-    }
-}
-
-fn imported() -> Training {
-    Training {
-        source: String::new(),
-        rows: 0,
-        valid_rows: 0,
-        bag_folds: 0,
-        seed: 0,
-        epochs: 0,
-        kept_epoch: 0,
-        stop_reason: "imported".to_owned(),
-        backend: String::new(),
-        config: serde_json::Value::Null,
-        class_rows: Vec::new(),
-        history: Vec::new(),
     }
 }

@@ -72,10 +72,57 @@ pub enum ImportError {
         expected: String,
     },
 
+    /// Something that weights do not contain is not given.
+    #[error("weights do not tell {what}")]
+    Missing {
+        /// What it is.
+        what: String,
+        /// The fields of a [`Description`](crate::Description), or other models, any of which would tell it.
+        fields: &'static [&'static str],
+    },
+
+    /// A description does not fit the layers.
+    #[error("`{field}` {found}, expected {expected}")]
+    Description {
+        /// The field of the [`Description`](crate::Description).
+        field: &'static str,
+        /// What it has.
+        found: String,
+        /// What would fit.
+        expected: String,
+    },
+
+    /// Only another model has the categories of embeddings.
+    #[error("the network has vectors of categories")]
+    Categories,
+
+    /// What is described makes no preprocessing or no targets.
+    #[error(transparent)]
+    Table(#[from] kiln_table::TableError),
+
+    /// A file cannot be opened.
+    #[error(transparent)]
+    Read(#[from] std::io::Error),
+
+    /// A file cannot be read, or is no safetensors file.
+    #[error(transparent)]
+    Store(#[from] kiln_store::StoreError),
+
     /// A file of PyTorch cannot be read.
     #[error("{problem}")]
     Torch {
         /// What was found, and what was expected.
         problem: String,
     },
+}
+
+impl ImportError {
+    /// A list of another length than the layers have inputs or outputs.
+    pub(crate) fn names(field: &'static str, found: usize, expected: usize, of: &str) -> Self {
+        Self::Description {
+            field,
+            found: format!("names {found}"),
+            expected: format!("one for each of {expected} {of}"),
+        }
+    }
 }

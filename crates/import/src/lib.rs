@@ -2,7 +2,7 @@
 //!
 //! [`Layers::recognise`] finds the layers of a multilayer perceptron among named tensors, as PyTorch
 //! (`Linear`, `BatchNorm1d`, `LayerNorm`) and Keras (`Dense`, `BatchNormalization`, `LayerNormalization`) name
-//! and lay them out:
+//! and lay them out. A [`Description`] says what weights do not contain, and makes a model file of them.
 //!
 //! ```
 //! use burn::tensor::TensorData;
@@ -27,11 +27,15 @@
 //! # }
 //! ```
 
+mod description;
 mod error;
 mod layers;
 mod module;
 mod torch;
+mod weights;
 
+pub use description::{Description, Outputs, manifest_like};
 pub use error::ImportError;
 pub use layers::Layers;
 pub use torch::read_torch;
+pub use weights::read_weights;
