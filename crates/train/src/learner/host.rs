@@ -186,7 +186,7 @@ impl<B: Backend> Learner<B> for HostLearner<'_, B> {
                     places.iter().map(|place| place - self.done as u32).collect();
                 let part = Batch::part(features, targets, weights, rows, &positions, batch_rows);
                 let sum = &mut |numbers: &mut Vec<f32>| group.sum(numbers);
-                let of_all = self.trainer.step_together(&part, at.learning_rate, &rng, sum);
+                let of_all = self.trainer.step_distributed(&part, at.learning_rate, &rng, sum);
                 (of_all.loss, of_all.weight, of_all.right)
             }
         };
