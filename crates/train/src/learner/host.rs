@@ -7,11 +7,20 @@ use kiln_model::{Mlp, MlpConfig, Task};
 use rayon::prelude::*;
 
 use super::{
-    BatchLosses, Learner, Member, Step, Tensors, members::step_of, reading::Reading, take,
+    batch_losses::BatchLosses,
+    members::{Member, step_of},
+    reading::Reading,
+    step::{Learner, Step},
 };
 use crate::{
-    clip::GradientClipping, config::TrainConfig, error::TrainError, fit::TrainData,
-    objective::kernel_targets, random::dropout_rng, ranks::Group,
+    clip::GradientClipping,
+    config::TrainConfig,
+    error::TrainError,
+    objective::kernel_targets,
+    random::dropout_rng,
+    ranks::Group,
+    tensors::{Tensors, take},
+    train_data::TrainData,
 };
 
 /// Training by the kernels, on rows that stay where the dataset has them, or are read.
