@@ -152,7 +152,7 @@ impl Members {
     }
 
     /// What the networks say about the rows that they were trained on, each row left to those that were
-    /// not trained on it: without partitions to all ([`predict_together`]).
+    /// not trained on it: without partitions to all ([`predict_members`]).
     ///
     /// # Errors
     ///
@@ -166,7 +166,7 @@ impl Members {
         device: &B::Device,
     ) -> Result<Predictions, TrainError> {
         if let Self::All(_) = self {
-            return predict_together(models, task, loss, dataset, device);
+            return predict_members(models, task, loss, dataset, device);
         }
         let host = check_models(models, task, dataset)?;
         self.check(dataset.rows())?;
@@ -197,7 +197,7 @@ fn check_models<B: KilnBackend>(
 /// # Panics
 ///
 /// If there are no networks.
-pub fn predict_together<B: KilnBackend>(
+pub fn predict_members<B: KilnBackend>(
     models: &[Mlp<B>],
     task: Task,
     loss: &LossConfig,

@@ -69,7 +69,7 @@ pub use backend::{TrainBackend, TrainLoop};
 pub use checkpoint::{Checkpoints, Every, Fingerprint};
 pub use clip::GradientClipping;
 pub use config::{BatchSize, EarlyStopping, Monitor, TrainConfig};
-pub use ensemble::{Members, predict_together};
+pub use ensemble::{Members, predict_members};
 pub use error::TrainError;
 pub use evaluation::{
     CALIBRATION_BINS, Comparison, Evaluation, Importance, Interval, Intervals, Metric, Scores,

@@ -105,7 +105,7 @@ pub fn fit_with<B: TrainBackend>(
 ///
 /// An iteration is one step of each of them, on a batch of its own rows; an epoch has as many as the
 /// network with the most rows needs. Validation rows are predicted by all networks together
-/// ([`predict_together`](crate::predict_together)). Without them, and with [`Members::Folds`], the training
+/// ([`predict_members`](crate::predict_members)). Without them, and with [`Members::Folds`], the training
 /// rows are, each by the networks that are not trained on it ([`Members::predict_held_out`]): what early
 /// stopping compares, and what is reported of an epoch, is of these. One epoch is kept for all.
 ///

@@ -9,7 +9,7 @@ use burn::{
     },
 };
 use kiln_data::{Batch, BatchTargets, Batches, Portion, Share};
-use kiln_model::{Mlp, Task, forward_train_together, weighted_mean};
+use kiln_model::{Mlp, Task, forward_train_members, weighted_mean};
 use rand_chacha::ChaCha8Rng;
 
 use super::{
@@ -301,7 +301,7 @@ fn all_at_once<B: AutodiffBackend>(
     let models = models.expect("put back after each step");
     let features = batches.iter().map(|batch| batch.features.clone()).collect();
     let all: Vec<&Mlp<B>> = models.iter().collect();
-    let logits = forward_train_together(&all, features, &mut rngs).split(1, 0);
+    let logits = forward_train_members(&all, features, &mut rngs).split(1, 0);
     let mut sum = None;
     for ((learner, batch), logits) in members.iter_mut().zip(batches).zip(logits) {
         let loss = learner.loss(logits.squeeze_dim(0), batch);
