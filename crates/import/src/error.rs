@@ -79,3 +79,9 @@ pub enum ImportError {
         problem: String,
     },
 }
+
+impl ImportError {
+    pub(crate) fn torch(problem: String) -> Self {
+        Self::Torch { problem }
+    }
+}

@@ -1,44 +1,18 @@
-//! From the target columns of a table to what a loss takes.
-
-mod cells;
-mod classes;
-mod scan;
-#[cfg(test)]
-mod tests;
-
 use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use self::cells::{Refused, each_row, label, present};
-use self::classes::missing_everywhere;
-pub(crate) use self::scan::TargetScan;
+use super::cells::{Refused, each_row, label, present};
+use super::classes::missing_everywhere;
+use super::form::{MAX_CLASSES, TargetForm};
 use crate::error::{TableError, listed};
 use crate::names::nearest;
 use crate::preprocess::shown;
 use crate::table::Table;
 use kiln_data::Targets;
 
-/// Most classes, or target columns, that an encoder takes: a network has an output for each.
-const MAX_CLASSES: usize = 10_000;
-
 /// How far from 1 the sum of a row of probabilities may be.
 const SUM_TOLERANCE: f64 = 1e-3;
-
-/// The form of targets that is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TargetKind {
-    /// The one that fits the data.
-    #[default]
-    Auto,
-    /// Two classes in one column, or a label in each of several columns.
-    Binary,
-    /// A distribution over classes: one class in one column, or a probability in each of several.
-    Categorical,
-    /// One class index per row, from one column.
-    Sparse,
-}
 
 /// Turns the target columns of a table into [`Targets`].
 ///
@@ -46,35 +20,9 @@ pub enum TargetKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TargetEncoder {
-    columns: Vec<String>,
-    form: TargetForm,
-    missing: Vec<String>,
-}
-
-/// What the targets are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum TargetForm {
-    /// One column of two classes. Targets are class indices, 1 for the positive one.
-    Binary {
-        /// The negative class, then the positive one.
-        classes: [String; 2],
-    },
-    /// One column of classes. Targets are class indices.
-    Sparse {
-        /// The classes, in order of their indices.
-        classes: Vec<String>,
-    },
-    /// One column of classes. Targets are one-hot vectors.
-    Categorical {
-        /// The classes, in order of their places in the vectors.
-        classes: Vec<String>,
-    },
-    /// Several columns, one per class, which hold probabilities that sum to 1: 0 and 1 where rows
-    /// have one class each. Targets are these vectors.
-    OneHot,
-    /// Several columns, each a label of its own, 0 or 1. Targets are these vectors.
-    Labels,
+    pub(super) columns: Vec<String>,
+    pub(super) form: TargetForm,
+    pub(super) missing: Vec<String>,
 }
 
 /// The targets of a table.
@@ -101,36 +49,6 @@ impl TargetEncoder {
         let encoder = Self { columns, form, missing };
         encoder.validate()?;
         Ok(encoder)
-    }
-
-    /// Finds the form and the classes of target columns.
-    ///
-    /// The classes of one column are its different values, sorted as numbers where all are numbers and
-    /// else by text. Of two, the second is the positive one unless `positive` names it. Two classes are
-    /// [`Binary`](TargetForm::Binary) and more are [`Sparse`](TargetForm::Sparse), unless `kind` asks
-    /// for something else. Several columns are [`OneHot`](TargetForm::OneHot) where each row has just
-    /// one 1, else [`Labels`](TargetForm::Labels).
-    ///
-    /// `missing` are the texts that mean a missing target.
-    ///
-    /// # Errors
-    ///
-    /// Columns that the table lacks, or the same twice; no target at all; fewer than two classes, more
-    /// than 10,000, or a class of its own for each row; numbers that are a quantity: more than 20
-    /// different ones which are not all whole, or which are more than half the rows; a form that does
-    /// not fit the columns; `positive` where it does not apply or is no class; a value of several
-    /// columns that is not 0 or 1, or for [`TargetKind::Categorical`] not from 0 to 1 or with a sum
-    /// more than 0.001 away from 1.
-    pub fn fit(
-        table: &Table,
-        columns: &[String],
-        kind: TargetKind,
-        positive: Option<&str>,
-        missing: &[String],
-    ) -> Result<Self, TableError> {
-        let mut scan = TargetScan::new(table.name(), columns, kind, missing)?;
-        scan.push(table, |_| true)?;
-        Ok(scan.finish(positive)?.0)
     }
 
     /// The target columns.
@@ -215,7 +133,7 @@ impl TargetEncoder {
         Err(TableError::InvalidTarget { problem })
     }
 
-    fn set_positive(&mut self, positive: &str) -> Result<(), TableError> {
+    pub(super) fn set_positive(&mut self, positive: &str) -> Result<(), TableError> {
         let outputs = self.classes().len();
         let TargetForm::Binary { classes } = &mut self.form else {
             return Err(TableError::PositiveWithoutBinary {
@@ -300,7 +218,7 @@ impl TargetEncoder {
     }
 }
 
-fn has_repeats(names: &[String]) -> bool {
+pub(super) fn has_repeats(names: &[String]) -> bool {
     let mut seen = HashSet::new();
     !names.iter().all(|name| seen.insert(name))
 }
