@@ -125,4 +125,8 @@ impl ImportError {
             expected: format!("one for each of {expected} {of}"),
         }
     }
+
+    pub(crate) fn torch(problem: String) -> Self {
+        Self::Torch { problem }
+    }
 }

@@ -1,7 +1,7 @@
 use kiln_model::Activation;
 
 use crate::elementary::{cut_off, exp_negative, normal, sigmoids, softplus, tanh};
-use crate::set::{Kernel, Set, dispatch};
+use crate::simd::{Kernel, Simd, dispatch};
 
 /// An [`Activation`] with the constants that the kernels need.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,7 +57,7 @@ impl Function {
         struct Task<'a>(Function, &'a mut [f32], &'a mut [f32]);
         impl Kernel for Task<'_> {
             #[inline(always)]
-            fn run<S: Set>(self, _: S) {
+            fn run<S: Simd>(self, _: S) {
                 let Self(function, values, slopes) = self;
                 with_formula!(function, S, |formula| {
                     for (value, slope) in values.iter_mut().zip(slopes) {
@@ -75,7 +75,7 @@ impl Function {
         struct Task<'a>(Function, &'a mut [f32]);
         impl Kernel for Task<'_> {
             #[inline(always)]
-            fn run<S: Set>(self, _: S) {
+            fn run<S: Simd>(self, _: S) {
                 let Self(function, values) = self;
                 with_formula!(function, S, |formula| {
                     for value in values.iter_mut() {
@@ -91,7 +91,7 @@ impl Function {
 /// Runs a loop with the value and the slope of one function, so that it is chosen once and not for
 /// each number.
 macro_rules! with_formula {
-    ($function:expr, $set:ident, |$formula:ident| $loop:block) => {
+    ($function:expr, $simd:ident, |$formula:ident| $loop:block) => {
         match $function {
             Function::Identity => {
                 let $formula = |x: f32| (x, 1.0);
@@ -106,41 +106,41 @@ macro_rules! with_formula {
             }
             Function::Gelu => {
                 let $formula = |x: f32| {
-                    let (below, density) = normal::<$set>(x);
+                    let (below, density) = normal::<$simd>(x);
                     (x * below, below + x * density)
                 };
                 $loop
             }
             Function::Silu => {
                 let $formula = |x: f32| {
-                    let (sigmoid, rest) = sigmoids::<$set>(x);
+                    let (sigmoid, rest) = sigmoids::<$simd>(x);
                     (x * sigmoid, sigmoid * (1.0 + x * rest))
                 };
                 $loop
             }
             Function::Elu { alpha, scale } => {
                 let $formula = |x: f32| {
-                    let e = exp_negative::<$set>(if x > 0.0 { 0.0 } else { x });
+                    let e = exp_negative::<$simd>(if x > 0.0 { 0.0 } else { x });
                     let value = if x > 0.0 { x } else { alpha * (e - 1.0) };
                     (scale * value, scale * if x > 0.0 { 1.0 } else { alpha * e })
                 };
                 $loop
             }
             Function::Mish => {
-                let $formula = |x: f32| mish::<$set>(x);
+                let $formula = |x: f32| mish::<$simd>(x);
                 $loop
             }
             Function::Softplus => {
-                let $formula = |x: f32| (softplus::<$set>(x), sigmoids::<$set>(x).0);
+                let $formula = |x: f32| (softplus::<$simd>(x), sigmoids::<$simd>(x).0);
                 $loop
             }
             Function::Tanh => {
-                let $formula = |x: f32| tanh::<$set>(x);
+                let $formula = |x: f32| tanh::<$simd>(x);
                 $loop
             }
             Function::Sigmoid => {
                 let $formula = |x: f32| {
-                    let (sigmoid, rest) = sigmoids::<$set>(x);
+                    let (sigmoid, rest) = sigmoids::<$simd>(x);
                     (sigmoid, sigmoid * rest)
                 };
                 $loop
@@ -154,7 +154,7 @@ use with_formula;
 /// might overflow. Its square from 1 is (d − n)(d + n)/d², with no digits lost. Beyond 43 the square of e would be
 /// subnormal.
 #[inline(always)]
-fn mish<S: Set>(x: f32) -> (f32, f32) {
+fn mish<S: Simd>(x: f32) -> (f32, f32) {
     let distance = x.abs();
     let e = exp_negative::<S>(if distance > 43.0 { -43.0 } else { -distance });
     let (n, half) = if x > 0.0 { (1.0 + 2.0 * e, e * e) } else { (e * (e + 2.0), 1.0) };

@@ -1,11 +1,11 @@
 //! Elementary functions without branches or calls, so that loops over them become vector
 //! instructions. Relative errors are below 4e-7, checked against `f64` at the foot of the file.
 
-use crate::set::{Set, mul_add};
+use crate::simd::{Simd, mul_add};
 
 /// c₀ + c₁x + c₂x² + …
 #[inline(always)]
-fn polynomial<S: Set, const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
+fn polynomial<S: Simd, const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
     coefficients.into_iter().rev().fold(0.0, |sum, c| mul_add::<S>(sum, x, c))
 }
 
@@ -27,7 +27,7 @@ pub(crate) const LEAST_SLOPE: f32 = 1e-20;
 ///
 /// x = n·ln 2 + r; e^r by the polynomial of Cephes' `expf` (Moshier 1989).
 #[inline(always)]
-pub(crate) fn exp_negative<S: Set>(x: f32) -> f32 {
+pub(crate) fn exp_negative<S: Simd>(x: f32) -> f32 {
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
     // Adding 1.5·2²³ leaves the nearest whole number in the low bits: there is no vector
@@ -51,7 +51,7 @@ pub(crate) fn exp_negative<S: Set>(x: f32) -> f32 {
 
 /// ln(1 + e) for e in [0, 1]: 2·artanh(s), s = e/(2 + e) ≤ 1/3.
 #[inline(always)]
-pub(crate) fn ln_1p_fraction<S: Set>(e: f32) -> f32 {
+pub(crate) fn ln_1p_fraction<S: Simd>(e: f32) -> f32 {
     let s = e / (2.0 + e);
     let series = polynomial::<S, 8>(
         s * s,
@@ -62,7 +62,7 @@ pub(crate) fn ln_1p_fraction<S: Set>(e: f32) -> f32 {
 
 /// σ(x) and σ(−x), neither of which is 1 less the other where that would lose digits.
 #[inline(always)]
-pub(crate) fn sigmoids<S: Set>(x: f32) -> (f32, f32) {
+pub(crate) fn sigmoids<S: Simd>(x: f32) -> (f32, f32) {
     let e = exp_negative::<S>(-x.abs());
     let large = 1.0 / (1.0 + e);
     let small = e * large;
@@ -71,14 +71,14 @@ pub(crate) fn sigmoids<S: Set>(x: f32) -> (f32, f32) {
 
 /// ln(1 + eˣ), which is −ln σ(−x).
 #[inline(always)]
-pub(crate) fn softplus<S: Set>(x: f32) -> f32 {
+pub(crate) fn softplus<S: Simd>(x: f32) -> f32 {
     let positive = if x < 0.0 { 0.0 } else { x };
     positive + ln_1p_fraction::<S>(exp_negative::<S>(-x.abs()))
 }
 
 /// tanh(x) and its slope. Below 0.625 the polynomial of Cephes' `tanhf`.
 #[inline(always)]
-pub(crate) fn tanh<S: Set>(x: f32) -> (f32, f32) {
+pub(crate) fn tanh<S: Simd>(x: f32) -> (f32, f32) {
     let e = exp_negative::<S>(-2.0 * x.abs());
     let quotient = 1.0 / (1.0 + e);
     let far = (1.0 - e) * quotient;
@@ -97,7 +97,7 @@ pub(crate) fn tanh<S: Set>(x: f32) -> (f32, f32) {
 /// The complementary error function is the Chebyshev fit of Press et al., Numerical Recipes,
 /// section 6.2 (`erfcc`), whose fractional error is below 1.2e-7.
 #[inline(always)]
-pub(crate) fn normal<S: Set>(x: f32) -> (f32, f32) {
+pub(crate) fn normal<S: Simd>(x: f32) -> (f32, f32) {
     const INVERSE_SQRT_TAU: f32 = 0.398_942_3;
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
     let t = 1.0 / mul_add::<S>(z, 0.5, 1.0);
@@ -125,7 +125,7 @@ pub(crate) fn normal<S: Set>(x: f32) -> (f32, f32) {
 mod tests {
     use super::*;
     // Neither needs the processor to have it; what a set has of its own is not in question here.
-    use crate::set::{Neon, Plain};
+    use crate::simd::{Neon, Plain};
 
     /// The largest error relative to the value, over a grid of `[from, to]`.
     fn error(from: f64, to: f64, found: impl Fn(f32) -> f32, exact: impl Fn(f64) -> f64) -> f64 {

@@ -1,11 +1,11 @@
 use crate::elementary::{LEAST_SLOPE, cut_off};
-use crate::line::{Line, Rows, WIDTH, lines};
-use crate::set::{Kernel, Set, dispatch};
+use crate::lane::{Lane, Rows, WIDTH, lanes};
+use crate::simd::{Kernel, Simd, dispatch};
 
-/// A matrix with its rows in groups of 16 and each group transposed: one line for each column.
+/// A matrix with its rows in groups of 16 and each group transposed: one lane for each column.
 #[derive(Debug, Clone)]
 pub(crate) struct Groups {
-    lines: Vec<Line>,
+    lanes: Vec<Lane>,
     /// Of a group: the columns, a multiple of 16.
     width: usize,
     groups: usize,
@@ -14,24 +14,24 @@ pub(crate) struct Groups {
 impl Groups {
     /// Room for `rows` rows, a multiple of 16, of `width` numbers.
     pub(crate) fn new(rows: usize, width: usize) -> Self {
-        let (groups, width) = (lines(rows), width.next_multiple_of(WIDTH));
-        Self { lines: vec![Line::ZERO; groups * width], width, groups }
+        let (groups, width) = (lanes(rows), width.next_multiple_of(WIDTH));
+        Self { lanes: vec![Lane::ZERO; groups * width], width, groups }
     }
 
     /// Makes it one of `rows` rows of `width` numbers, no more than there is room for. They may be
     /// anything, but what fills them up is zero.
     pub(crate) fn resize(&mut self, rows: usize, width: usize) {
-        (self.groups, self.width) = (lines(rows), width.next_multiple_of(WIDTH));
-        assert!(self.groups * self.width <= self.lines.len());
-        self.groups_mut().for_each(|group| group[width..].fill(Line::ZERO));
+        (self.groups, self.width) = (lanes(rows), width.next_multiple_of(WIDTH));
+        assert!(self.groups * self.width <= self.lanes.len());
+        self.groups_mut().for_each(|group| group[width..].fill(Lane::ZERO));
     }
 
-    pub(crate) fn groups(&self) -> impl Iterator<Item = &[Line]> {
-        self.lines.chunks_exact(self.width).take(self.groups)
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &[Lane]> {
+        self.lanes.chunks_exact(self.width).take(self.groups)
     }
 
-    pub(crate) fn groups_mut(&mut self) -> impl Iterator<Item = &mut [Line]> {
-        self.lines.chunks_exact_mut(self.width).take(self.groups)
+    pub(crate) fn groups_mut(&mut self) -> impl Iterator<Item = &mut [Lane]> {
+        self.lanes.chunks_exact_mut(self.width).take(self.groups)
     }
 
     /// Takes in rows, of which those up to a multiple of 16 may hold anything finite.
@@ -39,9 +39,9 @@ impl Groups {
         struct Task<'a>(&'a mut Groups, &'a Rows);
         impl Kernel for Task<'_> {
             #[inline(always)]
-            fn run<S: Set>(self, set: S) {
+            fn run<S: Simd>(self, simd: S) {
                 let Self(to, from) = self;
-                let (stride, from) = (from.stride(), from.lines());
+                let (stride, from) = (from.stride(), from.lanes());
                 for (group, to) in to.groups_mut().enumerate() {
                     let from = &from[group * WIDTH * stride..];
                     for (block, to) in to.chunks_exact_mut(WIDTH).enumerate() {
@@ -50,9 +50,9 @@ impl Groups {
                             for (at, numbers) in numbers.iter_mut().enumerate() {
                                 *numbers = *from[(8 * row + at) * stride + block].half(column);
                             }
-                            let columns = set.transpose(numbers);
-                            for (line, numbers) in to[8 * column..].iter_mut().zip(columns) {
-                                *line.half_mut(row) = numbers;
+                            let columns = simd.transpose(numbers);
+                            for (lane, numbers) in to[8 * column..].iter_mut().zip(columns) {
+                                *lane.half_mut(row) = numbers;
                             }
                         }
                     }
@@ -69,21 +69,21 @@ impl Groups {
         struct Task<'a>(&'a Groups, Option<&'a Rows>, &'a mut Rows);
         impl Kernel for Task<'_> {
             #[inline(always)]
-            fn run<S: Set>(self, set: S) {
+            fn run<S: Simd>(self, simd: S) {
                 let Self(from, factors, to) = self;
                 let stride = to.stride();
                 assert!(factors.is_none_or(|factors| factors.stride() == stride));
                 for (group, from) in from.groups().enumerate() {
                     let first = group * WIDTH * stride;
-                    let factors = factors.map(|factors| &factors.lines()[first..]);
+                    let factors = factors.map(|factors| &factors.lanes()[first..]);
                     let to = &mut to.lines_mut()[first..];
                     for (block, from) in from.chunks_exact(WIDTH).enumerate() {
                         for [row, column] in CORNERS {
                             let mut numbers = [[0.0; 8]; 8];
-                            for (numbers, line) in numbers.iter_mut().zip(&from[8 * column..]) {
-                                *numbers = *line.half(row);
+                            for (numbers, lane) in numbers.iter_mut().zip(&from[8 * column..]) {
+                                *numbers = *lane.half(row);
                             }
-                            let rows = set.transpose(numbers);
+                            let rows = simd.transpose(numbers);
                             for (at, mut numbers) in rows.into_iter().enumerate() {
                                 let at = (8 * row + at) * stride + block;
                                 if let Some(factors) = factors {
@@ -103,5 +103,5 @@ impl Groups {
     }
 }
 
-/// Row and column of the 8×8 corners of a block of 16 lines.
+/// Row and column of the 8×8 corners of a block of 16 lanes.
 const CORNERS: [[usize; 2]; 4] = [[0, 0], [0, 1], [1, 0], [1, 1]];

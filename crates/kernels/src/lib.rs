@@ -38,23 +38,25 @@
 
 mod activation;
 mod backend;
+mod batch;
 mod elementary;
 mod groups;
-mod line;
+mod lane;
 mod loss;
 mod network;
 mod optimizer;
 mod product;
-mod set;
 mod shard;
+mod simd;
 mod threads;
 mod tile;
 mod trainer;
 mod update;
 
 pub use backend::KilnBackend;
+pub use batch::Batch;
 pub use loss::{Loss, Targets};
 pub use network::Network;
 pub use optimizer::Optimizer;
-pub use trainer::{Batch, Together, Trainer, TrainerConfig};
+pub use trainer::{DistributedStep, Trainer, TrainerConfig};
 pub use update::Clipping;

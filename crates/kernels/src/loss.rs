@@ -1,7 +1,7 @@
 use kiln_model::{LossConfig, ModelError, Task};
 
 use crate::elementary::{LEAST_SLOPE, cut_off, exp_negative, sigmoids, softplus};
-use crate::set::{Kernel, Set, dispatch};
+use crate::simd::{Kernel, Simd, dispatch};
 
 /// The loss of a task, with its [`LossConfig`] written out.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,7 +129,7 @@ impl Loss {
         struct Task<'a, R>(&'a Loss, R, &'a mut Vec<f32>);
         impl<'a, R: Iterator<Item = (LossRow<'a>, &'a mut [f32])>> Kernel for Task<'_, R> {
             #[inline(always)]
-            fn run<S: Set>(self, _: S) {
+            fn run<S: Simd>(self, _: S) {
                 let Self(loss, rows, losses) = self;
                 let smoothing = loss.label_smoothing;
                 for (row, gradient) in rows {
@@ -159,7 +159,7 @@ fn first_largest(values: &[f32]) -> usize {
 }
 
 #[inline(always)]
-fn binary<S: Set>(
+fn binary<S: Simd>(
     smoothing: f32,
     positive: &[f32],
     negative: &[f32],
@@ -182,7 +182,7 @@ fn binary<S: Set>(
 }
 
 #[inline(always)]
-fn softmax<S: Set>(
+fn softmax<S: Simd>(
     smoothing: f32,
     weights: &[f32],
     LossRow { logits, targets, row, share }: LossRow<'_>,

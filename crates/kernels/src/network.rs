@@ -5,7 +5,7 @@ use kiln_model::{Mlp, MlpConfig, ModelError};
 use rayon::prelude::*;
 
 use crate::activation::Function;
-use crate::line::Rows;
+use crate::lane::Rows;
 use crate::product::{Panels, forward};
 use crate::threads::threads_for;
 

@@ -1,5 +1,5 @@
 use crate::elementary::cut_off;
-use crate::set::{Kernel, Set, dispatch};
+use crate::simd::{Kernel, Simd, dispatch};
 
 /// The least that an optimizer keeps of a gradient. Its mean square is taken the root of, to which `epsilon` is
 /// added.
@@ -107,7 +107,7 @@ impl Rule {
         struct Task<'a, 'b>(&'a Rule, &'a mut [f32], &'a [f32], &'a mut [&'b mut [f32]]);
         impl Kernel for Task<'_, '_> {
             #[inline(always)]
-            fn run<S: Set>(self, _: S) {
+            fn run<S: Simd>(self, _: S) {
                 let Self(rule, parameters, gradient, state) = self;
                 rule.pass(parameters, gradient, state);
             }

@@ -2,53 +2,53 @@
 //! gradient.
 
 use crate::groups::Groups;
-use crate::line::{Line, Rows, WIDTH, lines, numbers, stride};
-use crate::set::{Kernel, Set, dispatch, mul_add};
+use crate::lane::{Lane, Rows, WIDTH, lanes, numbers, stride};
+use crate::simd::{Kernel, Simd, dispatch, mul_add};
 use crate::tile::{Left, Right, Tiles, accumulate, for_each_tile};
 
 /// The weights and biases of a linear layer, cut into panels of 16 outputs.
 ///
-/// A panel has one line for each input, with the weights to its outputs, and one with the biases. All
+/// A panel has one lane for each input, with the weights to its outputs, and one with the biases. All
 /// three products read it as it is: no weight is copied, or transposed, at any step.
 #[derive(Debug, Clone)]
 pub(crate) struct Panels {
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
-    pub(crate) lines: Vec<Line>,
+    pub(crate) lanes: Vec<Lane>,
 }
 
 impl Panels {
     /// From weights `[inputs, outputs]`, row-major, and biases `[outputs]`.
     pub(crate) fn new(inputs: usize, outputs: usize, weights: &[f32], biases: &[f32]) -> Self {
         assert_eq!((weights.len(), biases.len()), (inputs * outputs, outputs));
-        let panel_lines = stride(inputs + 1);
-        let mut lines = vec![Line::ZERO; lines(outputs) * panel_lines];
-        for (at, panel) in lines.chunks_exact_mut(panel_lines).enumerate() {
+        let panel_lanes = stride(inputs + 1);
+        let mut lanes = vec![Lane::ZERO; lanes(outputs) * panel_lanes];
+        for (at, panel) in lanes.chunks_exact_mut(panel_lanes).enumerate() {
             let columns = at * WIDTH..outputs.min((at + 1) * WIDTH);
             let rows = weights.chunks_exact(outputs).chain(std::iter::once(biases));
-            for (line, row) in panel.iter_mut().zip(rows) {
-                line.0[..columns.len()].copy_from_slice(&row[columns.clone()]);
+            for (lane, row) in panel.iter_mut().zip(rows) {
+                lane.0[..columns.len()].copy_from_slice(&row[columns.clone()]);
             }
         }
-        Self { inputs, outputs, lines }
+        Self { inputs, outputs, lanes }
     }
 
     /// Weights and biases as [`Panels::new`] takes them.
     pub(crate) fn unpack(&self) -> [Vec<f32>; 2] {
         let mut weights = vec![0.0; self.inputs * self.outputs];
         let mut biases = vec![0.0; self.outputs];
-        for (at, panel) in self.lines.chunks_exact(self.panel_lines()).enumerate() {
+        for (at, panel) in self.lanes.chunks_exact(self.panel_lanes()).enumerate() {
             let columns = at * WIDTH..self.outputs.min((at + 1) * WIDTH);
             let rows = weights.chunks_exact_mut(self.outputs).chain([&mut biases[..]]);
-            for (line, row) in panel.iter().zip(rows) {
-                row[columns.clone()].copy_from_slice(&line.0[..columns.len()]);
+            for (lane, row) in panel.iter().zip(rows) {
+                row[columns.clone()].copy_from_slice(&lane.0[..columns.len()]);
             }
         }
         [weights, biases]
     }
 
-    /// Lines from one panel to the next.
-    pub(crate) fn panel_lines(&self) -> usize {
+    /// Lanes from one panel to the next.
+    pub(crate) fn panel_lanes(&self) -> usize {
         stride(self.inputs + 1)
     }
 }
@@ -58,14 +58,14 @@ pub(crate) fn forward(rows: usize, input: &Rows, panels: &Panels, output: &mut R
     struct Task<'a>(Forward<'a>, &'a Panels);
     impl Kernel for Task<'_> {
         #[inline(always)]
-        fn run<S: Set>(self, set: S) {
+        fn run<S: Simd>(self, simd: S) {
             let Self(mut forward, panels) = self;
             if forward.rows == 1 {
                 return one_row::<S>(forward, panels);
             }
-            for (at, panel) in panels.lines.chunks_exact(panels.panel_lines()).enumerate() {
+            for (at, panel) in panels.lanes.chunks_exact(panels.panel_lanes()).enumerate() {
                 (forward.at, forward.panel) = (at, panel);
-                for_each_tile(set, 0, forward.rows, &mut forward);
+                for_each_tile(simd, 0, forward.rows, &mut forward);
             }
         }
     }
@@ -88,12 +88,12 @@ pub(crate) fn forward(rows: usize, input: &Rows, panels: &Panels, output: &mut R
 /// Takes the row through four panels at once, for a tile of a single row has too few sums to keep the
 /// processor's multipliers busy. The sums are added up in the same order.
 #[inline(always)]
-fn one_row<S: Set>(forward: Forward<'_>, panels: &Panels) {
+fn one_row<S: Simd>(forward: Forward<'_>, panels: &Panels) {
     const AT_ONCE: usize = 4;
     let input = &forward.input[..forward.inputs];
-    let length = panels.panel_lines();
+    let length = panels.panel_lanes();
     let sums = forward.output.chunks_mut(AT_ONCE);
-    for (panels, sums) in panels.lines.chunks(AT_ONCE * length).zip(sums) {
+    for (panels, sums) in panels.lanes.chunks(AT_ONCE * length).zip(sums) {
         match panels.len() / length {
             1 => row_sums::<S, 1>(input, panels, length, sums),
             2 => row_sums::<S, 2>(input, panels, length, sums),
@@ -104,23 +104,23 @@ fn one_row<S: Set>(forward: Forward<'_>, panels: &Panels) {
 }
 
 #[inline(always)]
-fn row_sums<S: Set, const P: usize>(
+fn row_sums<S: Simd, const P: usize>(
     input: &[f32],
-    panels: &[Line],
+    panels: &[Lane],
     length: usize,
-    to: &mut [Line],
+    to: &mut [Lane],
 ) {
     let inputs = input.len();
-    let weights: [&[Line]; P] = std::array::from_fn(|at| &panels[at * length..][..inputs]);
-    let mut sums: [Line; P] = std::array::from_fn(|at| panels[at * length + inputs]);
+    let weights: [&[Lane]; P] = std::array::from_fn(|at| &panels[at * length..][..inputs]);
+    let mut sums: [Lane; P] = std::array::from_fn(|at| panels[at * length + inputs]);
     for (p, number) in input.iter().enumerate() {
         // Written out for the reason given in `accumulate`.
         macro_rules! add_to_panel {
             ($($i:literal)*) => { $(
                 if $i < P {
-                    let line = weights[$i][p];
+                    let lane = weights[$i][p];
                     for j in 0..WIDTH {
-                        sums[$i].0[j] = mul_add::<S>(*number, line.0[j], sums[$i].0[j]);
+                        sums[$i].0[j] = mul_add::<S>(*number, lane.0[j], sums[$i].0[j]);
                     }
                 }
             )* };
@@ -136,18 +136,18 @@ struct Forward<'a> {
     input_stride: usize,
     inputs: usize,
     at: usize,
-    panel: &'a [Line],
-    output: &'a mut [Line],
+    panel: &'a [Lane],
+    output: &'a mut [Lane],
     output_stride: usize,
 }
 
 impl Tiles for Forward<'_> {
     #[inline(always)]
-    fn tile<S: Set, const R: usize>(&mut self, _: S, first: usize) {
+    fn tile<S: Simd, const R: usize>(&mut self, _: S, first: usize) {
         let mut sums = [self.panel[self.inputs]; R];
         let numbers = &self.input[first * self.input_stride..];
         let left = Left { numbers, row: self.input_stride, step: 1 };
-        let right = Right { lines: self.panel, step: 1 };
+        let right = Right { lanes: self.panel, step: 1 };
         accumulate::<S, R>(&mut sums, self.inputs, left, right);
         for (row, sums) in sums.into_iter().enumerate() {
             self.output[(first + row) * self.output_stride + self.at] = sums;
@@ -160,9 +160,9 @@ pub(crate) fn backward(first: usize, output: &Groups, panels: &Panels, input: &m
     struct Task<'a>(Backward<'a>, usize);
     impl Kernel for Task<'_> {
         #[inline(always)]
-        fn run<S: Set>(self, set: S) {
+        fn run<S: Simd>(self, simd: S) {
             let Self(mut backward, first) = self;
-            for_each_tile(set, first, backward.panels.inputs, &mut backward);
+            for_each_tile(simd, first, backward.panels.inputs, &mut backward);
         }
     }
     dispatch(Task(Backward { output, panels, input }, first));
@@ -177,16 +177,16 @@ struct Backward<'a> {
 impl Tiles for Backward<'_> {
     /// `R` inputs of 16 rows at a time.
     #[inline(always)]
-    fn tile<S: Set, const R: usize>(&mut self, _: S, first: usize) {
-        let Panels { outputs, lines: weights, .. } = self.panels;
-        let panel_lines = self.panels.panel_lines();
+    fn tile<S: Simd, const R: usize>(&mut self, _: S, first: usize) {
+        let Panels { outputs, lanes: weights, .. } = self.panels;
+        let panel_lanes = self.panels.panel_lanes();
         for (output, input) in self.output.groups().zip(self.input.groups_mut()) {
-            let mut sums = [Line::ZERO; R];
+            let mut sums = [Lane::ZERO; R];
             for (at, block) in output.chunks_exact(WIDTH).enumerate() {
-                let weights = numbers(&weights[at * panel_lines + first..][..R]);
+                let weights = numbers(&weights[at * panel_lanes + first..][..R]);
                 let left = Left { numbers: weights, row: WIDTH, step: 1 };
                 let depth = WIDTH.min(outputs - at * WIDTH);
-                accumulate::<S, R>(&mut sums, depth, left, Right { lines: block, step: 1 });
+                accumulate::<S, R>(&mut sums, depth, left, Right { lanes: block, step: 1 });
             }
             input[first..][..R].copy_from_slice(&sums);
         }
@@ -202,19 +202,19 @@ pub(crate) struct Part<'a> {
 }
 
 /// `gradient = inputᵀ·output` for the panel `at` and the inputs from `first` on, as many as
-/// `gradient` has lines. The rows are added up in their order, whatever parts they are in.
+/// `gradient` has lanes. The rows are added up in their order, whatever parts they are in.
 pub(crate) fn weight_gradient<'a>(
     parts: impl Iterator<Item = Part<'a>> + Clone,
     at: usize,
     first: usize,
-    gradient: &mut [Line],
+    gradient: &mut [Lane],
 ) {
     struct Task<'a, P>(WeightGradient<'a, P>);
     impl<'a, P: Iterator<Item = Part<'a>> + Clone> Kernel for Task<'_, P> {
         #[inline(always)]
-        fn run<S: Set>(mut self, set: S) {
+        fn run<S: Simd>(mut self, simd: S) {
             let end = self.0.gradient.len();
-            for_each_tile(set, 0, end, &mut self.0);
+            for_each_tile(simd, 0, end, &mut self.0);
         }
     }
     dispatch(Task(WeightGradient { parts, at, offset: first, gradient }));
@@ -224,17 +224,17 @@ struct WeightGradient<'a, P> {
     parts: P,
     at: usize,
     offset: usize,
-    gradient: &'a mut [Line],
+    gradient: &'a mut [Lane],
 }
 
 impl<'a, P: Iterator<Item = Part<'a>> + Clone> Tiles for WeightGradient<'_, P> {
     #[inline(always)]
-    fn tile<S: Set, const R: usize>(&mut self, _: S, first: usize) {
-        let mut sums = [Line::ZERO; R];
+    fn tile<S: Simd, const R: usize>(&mut self, _: S, first: usize) {
+        let mut sums = [Lane::ZERO; R];
         for Part { rows, input, output } in self.parts.clone() {
             let numbers = &input.numbers()[self.offset + first..];
             let left = Left { numbers, row: 1, step: input.stride() * WIDTH };
-            let right = Right { lines: &output.lines()[self.at..], step: output.stride() };
+            let right = Right { lanes: &output.lanes()[self.at..], step: output.stride() };
             accumulate::<S, R>(&mut sums, rows, left, right);
         }
         self.gradient[first..][..R].copy_from_slice(&sums);
@@ -242,11 +242,11 @@ impl<'a, P: Iterator<Item = Part<'a>> + Clone> Tiles for WeightGradient<'_, P> {
 }
 
 /// The sum of the gradient of the outputs, for the panel `at`.
-pub(crate) fn bias_gradient<'a>(parts: impl Iterator<Item = Part<'a>>, at: usize) -> Line {
-    let mut sums = Line::ZERO;
+pub(crate) fn bias_gradient<'a>(parts: impl Iterator<Item = Part<'a>>, at: usize) -> Lane {
+    let mut sums = Lane::ZERO;
     for Part { rows, output, .. } in parts {
-        for line in output.lines()[at..].iter().step_by(output.stride()).take(rows) {
-            for (sum, number) in sums.0.iter_mut().zip(line.0) {
+        for lane in output.lanes()[at..].iter().step_by(output.stride()).take(rows) {
+            for (sum, number) in sums.0.iter_mut().zip(lane.0) {
                 *sum += number;
             }
         }
@@ -302,13 +302,13 @@ mod tests {
         }
 
         let part = Part { rows, input: &input, output: &gradient };
-        for at in 0..lines(outputs) {
-            let mut found = vec![Line::ZERO; inputs];
+        for at in 0..lanes(outputs) {
+            let mut found = vec![Lane::ZERO; inputs];
             weight_gradient(std::iter::once(part), at, 0, &mut found);
-            for (p, line) in found.iter().enumerate() {
+            for (p, lane) in found.iter().enumerate() {
                 for column in at * WIDTH..outputs.min((at + 1) * WIDTH) {
                     let products = (0..rows).map(|i| input.row(i)[p] * gradient.row(i)[column]);
-                    assert_eq!(line.0[column - at * WIDTH], products.sum::<f32>());
+                    assert_eq!(lane.0[column - at * WIDTH], products.sum::<f32>());
                 }
             }
         }

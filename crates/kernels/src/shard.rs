@@ -3,12 +3,12 @@
 use kiln_model::fill_dropout_factors;
 use rand_chacha::ChaCha8Rng;
 
+use crate::batch::{Batch, Places};
 use crate::groups::Groups;
-use crate::line::{Rows, WIDTH};
+use crate::lane::{Rows, WIDTH};
 use crate::loss::{Loss, LossRow};
 use crate::network::Network;
 use crate::product::{Panels, Part, backward, forward};
-use crate::trainer::{Batch, Places};
 
 /// Rows that one thread takes through the whole network, and all that is kept of them until the
 /// weights are updated.
@@ -135,8 +135,8 @@ impl Shard {
             loss.is_right(&logits[..outputs], batch.targets, **row as usize)
         });
         self.right = decided.count();
-        let lines = output.rows().zip(gradient.rows_mut()).zip(rows);
-        let rows = lines.map(|((logits, gradient), row)| {
+        let pairs = output.rows().zip(gradient.rows_mut()).zip(rows);
+        let rows = pairs.map(|((logits, gradient), row)| {
             let (row, share) = (*row as usize, batch.share(*row));
             let row = LossRow { logits: &logits[..outputs], targets: batch.targets, row, share };
             (row, &mut gradient[..outputs])

@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use crate::line::{Line, numbers, numbers_mut};
+use crate::batch::Batch;
+use crate::lane::{Lane, numbers, numbers_mut};
 use crate::network::{Network, Table};
 use crate::optimizer::{Optimizer, Rule};
 use crate::product::{Panels, bias_gradient, weight_gradient};
 use crate::shard::Shard;
-use crate::trainer::Batch;
 
-/// Lines of a panel whose gradient is computed and used at once: it stays in the first-level cache, with
+/// Lanes of a panel whose gradient is computed and used at once: it stays in the first-level cache, with
 /// the rows it is made of.
 const BLOCK: usize = 48;
 
@@ -32,7 +32,7 @@ pub(crate) struct State {
     /// One per embedding: the slots, one after the other.
     tables: Vec<Vec<f32>>,
     /// One per layer; for each block of a panel the slots, one after the other.
-    layers: Vec<Vec<Line>>,
+    layers: Vec<Vec<Lane>>,
     /// Room for the whole gradient, which is needed at once for its norm and for other processes only.
     gradient: Option<Vec<Panels>>,
     /// Room for what goes to other processes.
@@ -53,7 +53,7 @@ impl State {
             layers: network
                 .layers
                 .iter()
-                .map(|layer| vec![Line::ZERO; slots * layer.lines.len()])
+                .map(|layer| vec![Lane::ZERO; slots * layer.lanes.len()])
                 .collect(),
             gradient: by_norm.then(|| network.layers.clone()),
             exchanged: Vec::new(),
@@ -75,8 +75,8 @@ impl State {
                 &mut layers,
                 &mut self.layers,
                 all,
-                |Block { lines, state, .. }| {
-                    lines.copy_from_slice(&state[slot * lines.len()..][..lines.len()]);
+                |Block { lanes, state, .. }| {
+                    lanes.copy_from_slice(&state[slot * lanes.len()..][..lanes.len()]);
                 },
             );
             let tables: Vec<Vec<f32>> = tables.collect();
@@ -107,8 +107,8 @@ impl State {
                 &mut layers,
                 &mut self.layers,
                 all,
-                |Block { lines, state, .. }| {
-                    state[slot * lines.len()..][..lines.len()].copy_from_slice(lines);
+                |Block { lanes, state, .. }| {
+                    state[slot * lanes.len()..][..lanes.len()].copy_from_slice(lanes);
                 },
             );
         }
@@ -133,7 +133,7 @@ impl State {
         if let Some(layers) = &mut self.gradient {
             let nothing_kept = &mut vec![Vec::new(); layers.len()];
             for_each_block(threads, layers, nothing_kept, 0, |block| {
-                block_gradient(shards, &block.place, block.lines);
+                block_gradient(shards, &block.place, block.lanes);
             });
         }
         if let (Some(sum), Some(layers)) = (sum, &mut self.gradient) {
@@ -158,19 +158,19 @@ impl State {
             apply(rule, &mut table.values, gradient, state);
         }
         for_each_block(threads, &mut network.layers, &mut self.layers, self.slots, |block| {
-            let Block { place, lines, state } = block;
-            let mut gradient = [Line::ZERO; BLOCK];
-            let gradient = &mut gradient[..lines.len()];
+            let Block { place, lanes, state } = block;
+            let mut gradient = [Lane::ZERO; BLOCK];
+            let gradient = &mut gradient[..lanes.len()];
             match whole {
                 None => block_gradient(shards, &place, gradient),
                 Some(layers) => {
                     let panels = &layers[place.layer];
-                    let first = place.panel * panels.panel_lines() + place.first;
-                    gradient.copy_from_slice(&panels.lines[first..][..gradient.len()]);
+                    let first = place.panel * panels.panel_lanes() + place.first;
+                    gradient.copy_from_slice(&panels.lanes[first..][..gradient.len()]);
                 }
             }
             clip(numbers_mut(gradient));
-            apply(rule, numbers_mut(lines), numbers(gradient), numbers_mut(state));
+            apply(rule, numbers_mut(lanes), numbers(gradient), numbers_mut(state));
         });
     }
 }
@@ -179,11 +179,11 @@ impl State {
 fn exchange(sum: Sum<'_>, buffer: &mut Vec<f32>, tables: &mut [Vec<f32>], layers: &mut [Panels]) {
     buffer.clear();
     tables.iter().for_each(|table| buffer.extend_from_slice(table));
-    layers.iter().for_each(|layer| buffer.extend_from_slice(numbers(&layer.lines)));
+    layers.iter().for_each(|layer| buffer.extend_from_slice(numbers(&layer.lanes)));
     sum(buffer);
     let mut rest = buffer.as_slice();
     let parts = tables.iter_mut().map(Vec::as_mut_slice);
-    let parts = parts.chain(layers.iter_mut().map(|layer| numbers_mut(&mut layer.lines)));
+    let parts = parts.chain(layers.iter_mut().map(|layer| numbers_mut(&mut layer.lanes)));
     for part in parts {
         let summed = rest.split_off(..part.len()).expect("as many numbers as before");
         part.copy_from_slice(summed);
@@ -207,7 +207,7 @@ fn clipping_factor(norm: f64, tables: &[Vec<f32>], layers: &[Panels]) -> f32 {
     let squares =
         |numbers: &[f32]| -> f64 { numbers.iter().map(|g| f64::from(*g) * f64::from(*g)).sum() };
     let tables: f64 = tables.iter().map(|table| squares(table)).sum();
-    let layers: f64 = layers.iter().map(|layer| squares(numbers(&layer.lines))).sum();
+    let layers: f64 = layers.iter().map(|layer| squares(numbers(&layer.lanes))).sum();
     // An infinite norm gives the factor 0, and 0·∞ is NaN: the run then stops with a diverged loss,
     // as it should.
     (norm / ((tables + layers).sqrt() + f64::from(f32::MIN_POSITIVE))).min(1.0) as f32
@@ -233,7 +233,7 @@ fn table_gradients(network: &Network, shards: &[Shard], batch: &Batch<'_>) -> Ve
 }
 
 /// The gradient of a block's weights and, where it has them, of the biases.
-fn block_gradient(shards: &[Shard], place: &Place, gradient: &mut [Line]) {
+fn block_gradient(shards: &[Shard], place: &Place, gradient: &mut [Lane]) {
     let parts = shards.iter().map(|shard| shard.part(place.layer));
     let weights = gradient.len().min(place.inputs - place.first);
     let (weights, biases) = gradient.split_at_mut(weights);
@@ -243,19 +243,19 @@ fn block_gradient(shards: &[Shard], place: &Place, gradient: &mut [Line]) {
     }
 }
 
-/// Some lines of a panel.
+/// Some lanes of a panel.
 struct Block<'a> {
     place: Place,
-    lines: &'a mut [Line],
+    lanes: &'a mut [Lane],
     /// What is kept of them.
-    state: &'a mut [Line],
+    state: &'a mut [Lane],
 }
 
-/// Where a block's lines are. The biases of a panel are the line after those of its inputs.
+/// Where a block's lanes are. The biases of a panel are the lane after those of its inputs.
 struct Place {
     layer: usize,
     panel: usize,
-    /// Line of the panel.
+    /// Lane of the panel.
     first: usize,
     /// Of the layer.
     inputs: usize,
@@ -268,7 +268,7 @@ struct Place {
 fn for_each_block(
     threads: usize,
     layers: &mut [Panels],
-    states: &mut [Vec<Line>],
+    states: &mut [Vec<Lane>],
     slots: usize,
     work: impl Fn(Block<'_>) + Sync,
 ) {
@@ -295,21 +295,21 @@ fn in_parts(threads: usize, layers: Vec<Blocks<'_>>, work: &(impl Fn(Block<'_>) 
 struct Blocks<'a> {
     layer: usize,
     inputs: usize,
-    panel_lines: usize,
+    panel_lanes: usize,
     slots: usize,
     /// Of the blocks in all panels.
     range: Range<usize>,
-    lines: &'a mut [Line],
-    state: &'a mut [Line],
+    lanes: &'a mut [Lane],
+    state: &'a mut [Lane],
 }
 
 impl<'a> Blocks<'a> {
     /// All of a layer.
-    fn new(layer: usize, panels: &'a mut Panels, state: &'a mut [Line], slots: usize) -> Self {
-        let (inputs, panel_lines) = (panels.inputs, panels.panel_lines());
-        let lines = panels.lines.as_mut_slice();
-        let panels = lines.len() / panel_lines;
-        let mut blocks = Self { layer, inputs, panel_lines, slots, range: 0..0, lines, state };
+    fn new(layer: usize, panels: &'a mut Panels, state: &'a mut [Lane], slots: usize) -> Self {
+        let (inputs, panel_lanes) = (panels.inputs, panels.panel_lanes());
+        let lanes = panels.lanes.as_mut_slice();
+        let panels = lanes.len() / panel_lanes;
+        let mut blocks = Self { layer, inputs, panel_lanes, slots, range: 0..0, lanes, state };
         blocks.range.end = panels * blocks.of_panel();
         blocks
     }
@@ -319,22 +319,22 @@ impl<'a> Blocks<'a> {
         (self.inputs + 1).div_ceil(BLOCK)
     }
 
-    /// The line of the layer at which a block begins.
-    fn line(&self, block: usize) -> usize {
+    /// The lane of the layer at which a block begins.
+    fn lane(&self, block: usize) -> usize {
         let of_panel = self.of_panel();
-        block / of_panel * self.panel_lines + block % of_panel * BLOCK
+        block / of_panel * self.panel_lanes + block % of_panel * BLOCK
     }
 
     /// The first `part` of `whole` parts, and the rest.
     fn split(self, part: usize, whole: usize) -> (Self, Self) {
         let Range { start, end } = self.range;
         let middle = start + (end - start) * part / whole;
-        let at = self.line(middle) - self.line(start);
-        let (lines, later_lines) = self.lines.split_at_mut(at);
+        let at = self.lane(middle) - self.lane(start);
+        let (lanes, later_lanes) = self.lanes.split_at_mut(at);
         let (state, later_state) = self.state.split_at_mut(self.slots * at);
         (
-            Self { range: start..middle, lines, state, ..self },
-            Self { range: middle..end, lines: later_lines, state: later_state, ..self },
+            Self { range: start..middle, lanes, state, ..self },
+            Self { range: middle..end, lanes: later_lanes, state: later_state, ..self },
         )
     }
 }
@@ -345,12 +345,12 @@ impl<'a> Iterator for Blocks<'a> {
     fn next(&mut self) -> Option<Block<'a>> {
         let block = self.range.next()?;
         // Up to the next block, and so with what fills up a panel.
-        let taken = self.line(block + 1) - self.line(block);
-        let lines = self.lines.split_off_mut(..taken)?;
+        let taken = self.lane(block + 1) - self.lane(block);
+        let lanes = self.lanes.split_off_mut(..taken)?;
         let state = self.state.split_off_mut(..self.slots * taken)?;
         let (panel, first) = (block / self.of_panel(), block % self.of_panel() * BLOCK);
         let place = Place { layer: self.layer, panel, first, inputs: self.inputs };
         let filled = taken.min(self.inputs + 1 - first);
-        Some(Block { place, lines: &mut lines[..filled], state: &mut state[..self.slots * filled] })
+        Some(Block { place, lanes: &mut lanes[..filled], state: &mut state[..self.slots * filled] })
     }
 }

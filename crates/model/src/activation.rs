@@ -3,7 +3,7 @@ use std::str::FromStr;
 use burn::tensor::{Tensor, activation, backend::Backend};
 use serde::{Deserialize, Serialize};
 
-use crate::{ModelError, initializer::Initializer, stable::softplus};
+use crate::{ModelError, stable::softplus};
 
 /// The non-linear function between two layers, applied to each element.
 ///
@@ -121,17 +121,6 @@ impl Activation {
             Self::Softplus => softplus(x),
             Self::Tanh => x.tanh(),
             Self::Sigmoid => activation::sigmoid(x),
-        }
-    }
-
-    /// The initial weights which keep the variance of the signal steady through layers with this
-    /// activation: Kaiming for the rectifiers, Xavier for the saturating functions, LeCun's
-    /// (Kaiming with gain 1) for SELU.
-    pub fn default_initializer(&self) -> Initializer {
-        match self {
-            Self::Identity | Self::Tanh | Self::Sigmoid => Initializer::XavierUniform,
-            Self::Selu => Initializer::KaimingNormal,
-            _ => Initializer::KaimingUniform,
         }
     }
 

@@ -90,6 +90,19 @@ impl Initializer {
     }
 }
 
+impl Activation {
+    /// The initial weights which keep the variance of the signal steady through layers with this
+    /// activation: Kaiming for the rectifiers, Xavier for the saturating functions, LeCun's
+    /// (Kaiming with gain 1) for SELU.
+    pub fn default_initializer(&self) -> Initializer {
+        match self {
+            Self::Identity | Self::Tanh | Self::Sigmoid => Initializer::XavierUniform,
+            Self::Selu => Initializer::KaimingNormal,
+            _ => Initializer::KaimingUniform,
+        }
+    }
+}
+
 fn uniform(len: usize, limit: f64, rng: &mut impl Rng) -> Vec<f32> {
     (0..len).map(|_| ((2.0 * rng.random::<f64>() - 1.0) * limit) as f32).collect()
 }

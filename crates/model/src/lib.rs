@@ -29,12 +29,12 @@ mod ensemble;
 mod error;
 mod initializer;
 mod loss;
+mod members;
 mod mlp;
 mod norm;
 mod random;
 mod stable;
 mod task;
-mod together;
 mod weights;
 
 pub use activation::Activation;
@@ -47,7 +47,7 @@ pub use loss::{
     BinaryCrossEntropy, CategoricalCrossEntropy, LossConfig, SparseCategoricalCrossEntropy,
     weighted_mean,
 };
+pub use members::forward_train_members;
 pub use mlp::{Mlp, MlpConfig};
 pub use norm::Normalization;
 pub use task::Task;
-pub use together::forward_train_together;

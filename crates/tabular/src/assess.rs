@@ -4,7 +4,7 @@ use kiln_kernels::KilnBackend;
 use kiln_model::{Mlp, Task};
 use kiln_table::{Cells, Table, shared_rows};
 use kiln_train::{
-    Members, Scores, TrainBackend, TrainError, logit_loss, permutation_importance, predict_together,
+    Members, Scores, TrainBackend, TrainError, logit_loss, permutation_importance, predict_members,
 };
 
 use crate::assessment::{Assessment, Baseline, ColumnImportance, Mistake, Uncalibrated};
@@ -76,7 +76,7 @@ pub fn assess<B: TrainBackend>(
         Some(members) => {
             members.predict_held_out(models, manifest.task, &manifest.loss, dataset, device)
         }
-        None => predict_together(models, manifest.task, &manifest.loss, dataset, device),
+        None => predict_members(models, manifest.task, &manifest.loss, dataset, device),
     };
     // Where rows are held out of some networks only, each is left to those.
     let held_out_of = match (asked, &parts) {

@@ -2,7 +2,7 @@ use kiln_classifier::Classifier;
 use kiln_data::Dataset;
 use kiln_kernels::KilnBackend;
 use kiln_table::{Preprocessor, Table, TargetEncoder, read_weights};
-use kiln_train::{Evaluation, Predictions, Scores, predict_together};
+use kiln_train::{Evaluation, Predictions, Scores, predict_members};
 
 use crate::{
     error::TabularError,
@@ -36,7 +36,7 @@ pub(super) fn score<B: KilnBackend>(
 ) -> Result<Scores, TabularError> {
     let manifest = classifier.manifest();
     let (models, loss) = (classifier.members(), &manifest.loss);
-    let found = predict_together(models, manifest.task, loss, dataset, device)?;
+    let found = predict_members(models, manifest.task, loss, dataset, device)?;
     Ok(scored(classifier, dataset, found).0)
 }
 

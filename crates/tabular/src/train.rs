@@ -10,7 +10,7 @@ use kiln_table::{
 };
 use kiln_train::{
     EpochRecord, Hooks, Members, Scores, StopReason, ThresholdRule, TrainBackend, TrainConfig,
-    TrainData, TrainError, class_rows, fit_members, fit_temperature, predict_together,
+    TrainData, TrainError, class_rows, fit_members, fit_temperature, predict_members,
 };
 
 use crate::assessment::epochs;
@@ -191,7 +191,7 @@ fn learn<B: TrainBackend>(
     let (mut temperature, mut threshold) = (1.0, settings.threshold.choose(&[], &[]));
     let models = &trained.models;
     let validated = match (&valid, &held_out) {
-        (Some(valid), _) => Some((valid, predict_together(models, task, &loss, valid, device)?)),
+        (Some(valid), _) => Some((valid, predict_members(models, task, &loss, valid, device)?)),
         (None, Some(rows)) => {
             Some((rows, members.predict_held_out(models, task, &loss, rows, device)?))
         }

@@ -14,8 +14,10 @@ use crate::{
     config::TrainConfig,
     ensemble::Members,
     error::TrainError,
-    fit::{Hooks, TrainData, TrainedMembers, train_members},
-    predict::{Predictions, predict_rows},
+    fit::{hooks::Hooks, members::train_members, trained::TrainedMembers},
+    inference::predict_rows,
+    predictions::Predictions,
+    train_data::TrainData,
 };
 
 /// A backend with gradients on top of one that has a [`TrainLoop`].

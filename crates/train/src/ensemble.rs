@@ -11,8 +11,9 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     error::TrainError,
-    objective::check_data,
-    predict::{Predictions, Rows, check_head, decided, predict_rows},
+    inference::{Rows, predict_rows},
+    objective::{check_data, check_head},
+    predictions::Predictions,
 };
 
 /// The networks of an ensemble, and which rows each of them is trained on.
@@ -151,7 +152,7 @@ impl Members {
     }
 
     /// What the networks say about the rows that they were trained on, each row left to those that were
-    /// not trained on it: without partitions to all ([`predict_together`]).
+    /// not trained on it: without partitions to all ([`predict_members`]).
     ///
     /// # Errors
     ///
@@ -165,7 +166,7 @@ impl Members {
         device: &B::Device,
     ) -> Result<Predictions, TrainError> {
         if let Self::All(_) = self {
-            return predict_together(models, task, loss, dataset, device);
+            return predict_members(models, task, loss, dataset, device);
         }
         let host = check_models(models, task, dataset)?;
         self.check(dataset.rows())?;
@@ -196,7 +197,7 @@ fn check_models<B: KilnBackend>(
 /// # Panics
 ///
 /// If there are no networks.
-pub fn predict_together<B: KilnBackend>(
+pub fn predict_members<B: KilnBackend>(
     models: &[Mlp<B>],
     task: Task,
     loss: &LossConfig,
@@ -210,11 +211,11 @@ pub fn predict_together<B: KilnBackend>(
     let logits = models.iter().map(|model| Ok(predict(model)?.logits));
     let logits = logits.collect::<Result<Vec<_>, TrainError>>()?;
     let (loss, pooled) = (Loss::new(task, loss)?, pooled_logits(task, &logits));
-    Ok(decided(task, &loss, dataset.targets(), pooled))
+    Ok(Predictions::of_logits(task, &loss, dataset.targets(), pooled))
 }
 
 /// What all networks say about the same rows; `networks` are the same as the kernels have them, or none.
-pub(crate) fn together<B: Backend>(
+pub(crate) fn predict_all<B: Backend>(
     rows: &Rows<B>,
     models: &[Mlp<B>],
     networks: &[&Network],
@@ -227,7 +228,7 @@ pub(crate) fn together<B: Backend>(
         return predict(0);
     }
     let logits: Vec<Vec<f32>> = (0..models.len()).map(|at| predict(at).logits).collect();
-    decided(task, loss, targets, pooled_logits(task, &logits))
+    Predictions::of_logits(task, loss, targets, pooled_logits(task, &logits))
 }
 
 /// The rows that each network of an ensemble is not trained on, to be predicted again and again.
@@ -289,7 +290,12 @@ impl<B: Backend> HeldOut<B> {
         };
         let members = self.members.iter().map(|(rows, _)| rows.as_slice());
         let found = members.zip(found.iter().map(Vec::as_slice));
-        decided(task, loss, targets, pool_held_out(task, self.rows, self.folds, found))
+        Predictions::of_logits(
+            task,
+            loss,
+            targets,
+            pool_held_out(task, self.rows, self.folds, found),
+        )
     }
 }
 

@@ -44,33 +44,38 @@ mod backend;
 mod checkpoint;
 mod clip;
 mod config;
+mod decision;
 pub mod distributed;
 mod ensemble;
 mod error;
 mod evaluation;
 mod fit;
+mod inference;
 mod learner;
 mod metrics;
 mod objective;
 mod observer;
 mod optimizer;
 mod predict;
+mod predictions;
 mod random;
 mod ranks;
 mod schedule;
 mod stopping;
+mod tensors;
+mod train_data;
 
 pub use backend::{TrainBackend, TrainLoop};
 pub use checkpoint::{Checkpoints, Every, Fingerprint};
 pub use clip::GradientClipping;
 pub use config::{BatchSize, EarlyStopping, Monitor, TrainConfig};
-pub use ensemble::{Members, predict_together};
+pub use ensemble::{Members, predict_members};
 pub use error::TrainError;
 pub use evaluation::{
     CALIBRATION_BINS, Comparison, Evaluation, Importance, Interval, Intervals, Metric, Scores,
     ThresholdRule, class_rows, compare, fit_temperature, logit_loss, permutation_importance,
 };
-pub use fit::{Hooks, TrainData, Trained, TrainedMembers, fit, fit_members, fit_with};
+pub use fit::{Hooks, Trained, TrainedMembers, fit, fit_members, fit_with};
 pub use metrics::{
     ConfusionMatrix, ReliabilityBin, brier, brier_binary, expected_calibration_error, log_loss,
     macro_ovr, pr_auc, pr_curve, reliability, roc_auc, roc_curve, top_k_accuracy,
@@ -79,6 +84,8 @@ pub use observer::{
     EpochRecord, Event, HistoryFile, Network, Observer, ProgressBar, Recorder, RunInfo, StopReason,
 };
 pub use optimizer::OptimizerConfig;
-pub use predict::{Predictions, predict};
+pub use predict::predict;
+pub use predictions::Predictions;
 pub use ranks::Ranks;
 pub use schedule::{Decay, Schedule};
+pub use train_data::TrainData;

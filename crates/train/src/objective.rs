@@ -106,3 +106,16 @@ pub(crate) fn check_data(
     };
     Err(TrainError::Mismatch { what: "target", found, other: "task", expected })
 }
+
+/// The network's head must be as wide as the task asks.
+pub(crate) fn check_head(task: Task, d_output: usize) -> Result<(), TrainError> {
+    if d_output == task.d_output() {
+        return Ok(());
+    }
+    Err(TrainError::Mismatch {
+        what: "network",
+        found: format!("{d_output} outputs wide"),
+        other: "task",
+        expected: format!("{task:?}, with {}", task.d_output()),
+    })
+}

@@ -2,7 +2,9 @@
 
 use kiln_table::{Feature, Numeric, Preprocessor, Transform, parse_number};
 
-use super::{Field, FieldType, Uses, statics};
+use super::field::{Field, FieldType};
+use super::statics;
+use super::uses::Uses;
 use crate::network::Networks;
 
 /// The statements that fill the inputs `x`, and the tables that they look texts up in.

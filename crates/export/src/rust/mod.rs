@@ -1,14 +1,18 @@
 //! A classifier as Rust source text.
 
 mod features;
+mod field;
 mod names;
 mod statics;
+mod uses;
 
 use askama::Template;
 use kiln_classifier::Classifier;
 use kiln_kernels::KilnBackend;
 use kiln_model::{Activation, Normalization, Task};
 
+pub use self::field::{Field, FieldType};
+use self::uses::Uses;
 use crate::{
     ExportError,
     network::{Layer, Networks},
@@ -31,55 +35,6 @@ const MAX_PARAMETERS: usize = 1_000_000;
 pub struct RustSource {
     fields: Vec<Field>,
     text: String,
-}
-
-/// A field of the `Row`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Field {
-    /// Its name.
-    pub name: String,
-    /// The column that it holds.
-    pub column: String,
-    /// What it holds.
-    pub field_type: FieldType,
-}
-
-/// What a field holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FieldType {
-    /// `Option<f64>`.
-    Number,
-    /// `Option<bool>`.
-    Boolean,
-    /// `Option<&str>`: a category, as text.
-    Text,
-}
-
-impl FieldType {
-    /// As it is written in the source.
-    pub fn rust_type(self) -> &'static str {
-        match self {
-            Self::Number => "Option<f64>",
-            Self::Boolean => "Option<bool>",
-            Self::Text => "Option<&'a str>",
-        }
-    }
-}
-
-impl Field {
-    fn rust_type(&self) -> &'static str {
-        self.field_type.rust_type()
-    }
-
-    fn described(&self) -> String {
-        let kind = match self.field_type {
-            FieldType::Number => "a number",
-            FieldType::Boolean => "true or false",
-            FieldType::Text => "a category, as text",
-        };
-        // Escaped, so that no name ends the comment.
-        format!("`{:?}`: {kind}.", self.column)
-    }
 }
 
 impl RustSource {
@@ -175,24 +130,6 @@ impl RustSource {
 
 fn has_text(fields: &[Field]) -> bool {
     fields.iter().any(|field| field.field_type == FieldType::Text)
-}
-
-/// The functions that the file needs.
-#[derive(Debug, Default)]
-struct Uses {
-    number: bool,
-    clip: bool,
-    standardize: bool,
-    bins: bool,
-    category: bool,
-    sqrt: bool,
-    polynomial: bool,
-    exp: bool,
-    sigmoid: bool,
-    tanh: bool,
-    normal: bool,
-    softplus: bool,
-    mish: bool,
 }
 
 /// One of the networks.

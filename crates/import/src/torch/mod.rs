@@ -29,19 +29,19 @@ const MAX_PICKLE: u64 = 1 << 20;
 ///
 /// [`ImportError::Torch`]: a file that cannot be read, is damaged, or holds anything but a dictionary of tensors.
 pub fn read_torch(mut file: impl Read + Seek) -> Result<BTreeMap<String, TensorData>, ImportError> {
-    let len = file.seek(SeekFrom::End(0)).map_err(|error| problem(error.to_string()))?;
+    let len = file.seek(SeekFrom::End(0)).map_err(|error| ImportError::torch(error.to_string()))?;
     let mut archive = ZipArchive::new(file)
-        .map_err(|error| problem(format!("it is damaged or cut off ({error})")))?;
+        .map_err(|error| ImportError::torch(format!("it is damaged or cut off ({error})")))?;
     let names: Vec<String> =
         archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
     let Some(root) = names.iter().find_map(|name| name.strip_suffix("data.pkl")) else {
-        return Err(problem(
+        return Err(ImportError::torch(
             "it is an archive without `data.pkl`, expected one that `torch.save` wrote".to_owned(),
         ));
     };
     let byteorder = format!("{root}byteorder");
     if names.contains(&byteorder) && entry(&mut archive, &byteorder, 8)? != b"little" {
-        return Err(problem("the numbers are not little-endian".to_owned()));
+        return Err(ImportError::torch("the numbers are not little-endian".to_owned()));
     }
     let pickle = entry(&mut archive, &format!("{root}data.pkl"), MAX_PICKLE)?;
     let tensors = pickle::tensors(&pickle)?;
@@ -50,7 +50,7 @@ pub fn read_torch(mut file: impl Read + Seek) -> Result<BTreeMap<String, TensorD
     let add = |sum: u64, tensor: &Strided| sum.checked_add(tensor.num_elements()?);
     let numbers = tensors.values().try_fold(0, add);
     if numbers.is_none_or(|numbers| numbers > len) {
-        return Err(problem(format!(
+        return Err(ImportError::torch(format!(
             "the tensors have more numbers than the file has bytes, {len}"
         )));
     }
@@ -68,17 +68,20 @@ pub fn read_torch(mut file: impl Read + Seek) -> Result<BTreeMap<String, TensorD
         let width = dtype.bitsize() / 8;
         if len.checked_mul(width as u64) != Some(bytes.len() as u64) {
             let found = bytes.len();
-            return Err(problem(format!(
+            return Err(ImportError::torch(format!(
                 "`data/{key}` has {found} bytes, expected {len} numbers of {width}"
             )));
         }
         let gathered = gather(&tensor, bytes, width).ok_or_else(|| {
-            problem(format!("tensor `{name}` reaches beyond its storage of {len} numbers"))
+            ImportError::torch(format!(
+                "tensor `{name}` reaches beyond its storage of {len} numbers"
+            ))
         })?;
         let shape = tensor.shape.iter().map(|dim| *dim as usize).collect();
         let view = TensorView::new(*dtype, shape, &gathered)
-            .map_err(|error| problem(format!("tensor `{name}`: {error}")))?;
-        let data = kiln_store::plain_tensor(&name, &view).map_err(|e| problem(e.to_string()))?;
+            .map_err(|error| ImportError::torch(format!("tensor `{name}`: {error}")))?;
+        let data = kiln_store::plain_tensor(&name, &view)
+            .map_err(|e| ImportError::torch(e.to_string()))?;
         read.insert(name, data);
     }
     Ok(read)
@@ -90,7 +93,7 @@ fn entry<R: Read + Seek>(
     name: &str,
     limit: u64,
 ) -> Result<Vec<u8>, ImportError> {
-    let unreadable = |error: String| problem(format!("`{name}`: {error}"));
+    let unreadable = |error: String| ImportError::torch(format!("`{name}`: {error}"));
     let file: ZipFile<'_, R> = archive.by_name(name).map_err(|e| unreadable(e.to_string()))?;
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1))
@@ -117,8 +120,4 @@ fn gather(tensor: &Strided, storage: &[u8], width: usize) -> Option<Vec<u8>> {
         bytes.extend(storage.get(start..start.checked_add(width)?)?);
     }
     Some(bytes)
-}
-
-fn problem(problem: String) -> ImportError {
-    ImportError::Torch { problem }
 }

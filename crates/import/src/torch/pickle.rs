@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use safetensors::Dtype;
 
-use super::problem;
 use crate::ImportError;
 
 /// Of a tensor. No layer has as many.
@@ -362,11 +361,11 @@ fn global(module: &str, name: &str) -> Result<Global, ImportError> {
 }
 
 fn damaged() -> ImportError {
-    problem("its pickle is damaged".to_owned())
+    ImportError::torch("its pickle is damaged".to_owned())
 }
 
 fn unexpected(found: &str) -> ImportError {
-    problem(format!(
+    ImportError::torch(format!(
         "{found}, expected a dictionary of tensors: `torch.save(model.state_dict(), FILE)` writes one"
     ))
 }

@@ -1,7 +1,7 @@
 use burn::tensor::{Tensor, backend::Backend};
 
-use super::{LossConfig, config::weights_tensor};
-use crate::stable::softplus;
+use super::config::{LossConfig, weights_tensor};
+use crate::{ModelError, stable::softplus};
 
 /// Cross-entropy of independent yes-or-no targets: one output for a binary task, one per label for
 /// a multi-label task.
@@ -39,8 +39,24 @@ pub struct BinaryCrossEntropy<B: Backend> {
     negative_weights: Option<Tensor<B, 1>>,
 }
 
+impl LossConfig {
+    /// The loss of `num_labels` independent labels, or of one binary target (`num_labels` = 1).
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Field`] names the field that is out of its range or has the wrong length.
+    pub fn init_binary<B: Backend>(
+        &self,
+        num_labels: usize,
+        device: &B::Device,
+    ) -> Result<BinaryCrossEntropy<B>, ModelError> {
+        self.validate_binary(num_labels)?;
+        Ok(BinaryCrossEntropy::new(self, num_labels, device))
+    }
+}
+
 impl<B: Backend> BinaryCrossEntropy<B> {
-    pub(super) fn new(config: &LossConfig, num_labels: usize, device: &B::Device) -> Self {
+    fn new(config: &LossConfig, num_labels: usize, device: &B::Device) -> Self {
         let [negative, positive] = config.binary_weights(num_labels);
         let tensor = |weights: Vec<f64>| {
             weights.iter().any(|w| *w != 1.0).then(|| weights_tensor(&weights, device))

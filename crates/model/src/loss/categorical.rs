@@ -1,7 +1,7 @@
 use burn::tensor::{Tensor, backend::Backend};
 
-use super::{LossConfig, config::weights_tensor};
-use crate::stable::log_softmax;
+use super::config::{LossConfig, weights_tensor};
+use crate::{ModelError, stable::log_softmax};
 
 /// Cross-entropy of targets that are distributions over the classes. One-hot rows, `001`, `010`,
 /// `100`, are the usual case; soft targets are fine.
@@ -36,8 +36,24 @@ pub struct CategoricalCrossEntropy<B: Backend> {
     class_weights: Option<Tensor<B, 1>>,
 }
 
+impl LossConfig {
+    /// The loss of targets that are distributions over `num_classes` classes.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Field`] names the field that is out of its range or has the wrong length.
+    pub fn init_categorical<B: Backend>(
+        &self,
+        num_classes: usize,
+        device: &B::Device,
+    ) -> Result<CategoricalCrossEntropy<B>, ModelError> {
+        self.validate_softmax(num_classes)?;
+        Ok(CategoricalCrossEntropy::new(self, device))
+    }
+}
+
 impl<B: Backend> CategoricalCrossEntropy<B> {
-    pub(super) fn new(config: &LossConfig, device: &B::Device) -> Self {
+    fn new(config: &LossConfig, device: &B::Device) -> Self {
         Self {
             label_smoothing: config.label_smoothing,
             class_weights: config.class_weights.as_ref().map(|w| weights_tensor(w, device)),

@@ -1,7 +1,6 @@
 use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
-use super::{BinaryCrossEntropy, CategoricalCrossEntropy, SparseCategoricalCrossEntropy};
 use crate::{ModelError, Task};
 
 /// What the three losses share.
@@ -50,48 +49,6 @@ impl LossConfig {
         self
     }
 
-    /// The loss of `num_labels` independent labels, or of one binary target (`num_labels` = 1).
-    ///
-    /// # Errors
-    ///
-    /// [`ModelError::Field`] names the field that is out of its range or has the wrong length.
-    pub fn init_binary<B: Backend>(
-        &self,
-        num_labels: usize,
-        device: &B::Device,
-    ) -> Result<BinaryCrossEntropy<B>, ModelError> {
-        self.validate_binary(num_labels)?;
-        Ok(BinaryCrossEntropy::new(self, num_labels, device))
-    }
-
-    /// The loss of targets that are distributions over `num_classes` classes.
-    ///
-    /// # Errors
-    ///
-    /// [`ModelError::Field`] names the field that is out of its range or has the wrong length.
-    pub fn init_categorical<B: Backend>(
-        &self,
-        num_classes: usize,
-        device: &B::Device,
-    ) -> Result<CategoricalCrossEntropy<B>, ModelError> {
-        self.validate_softmax(num_classes)?;
-        Ok(CategoricalCrossEntropy::new(self, device))
-    }
-
-    /// The loss of targets that are indices of `num_classes` classes.
-    ///
-    /// # Errors
-    ///
-    /// [`ModelError::Field`] names the field that is out of its range or has the wrong length.
-    pub fn init_sparse<B: Backend>(
-        &self,
-        num_classes: usize,
-        device: &B::Device,
-    ) -> Result<SparseCategoricalCrossEntropy<B>, ModelError> {
-        self.validate_softmax(num_classes)?;
-        Ok(SparseCategoricalCrossEntropy::new(self, device))
-    }
-
     /// Checks every field for the loss of a task.
     ///
     /// # Errors
@@ -121,7 +78,7 @@ impl LossConfig {
         [negative, positive]
     }
 
-    fn validate_binary(&self, num_labels: usize) -> Result<(), ModelError> {
+    pub(super) fn validate_binary(&self, num_labels: usize) -> Result<(), ModelError> {
         let num_weights = if num_labels == 1 { 2 } else { num_labels };
         self.validate(num_weights)?;
         if let Some(weights) = &self.pos_weight {
@@ -134,7 +91,7 @@ impl LossConfig {
         Ok(())
     }
 
-    fn validate_softmax(&self, num_classes: usize) -> Result<(), ModelError> {
+    pub(super) fn validate_softmax(&self, num_classes: usize) -> Result<(), ModelError> {
         self.validate(num_classes)?;
         match &self.pos_weight {
             Some(weights) => Err(ModelError::field(

@@ -10,7 +10,8 @@ use axum::body::Bytes;
 use kiln_table::{Binding, Rows};
 
 use super::collector::Collector;
-use super::{frames, max_columns, too_many_columns};
+use super::columns::{max_columns, too_many_columns};
+use super::frames;
 use crate::Model;
 use crate::problem::{Problem, TABLE};
 

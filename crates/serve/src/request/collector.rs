@@ -1,6 +1,6 @@
 use kiln_table::{Cell, Location, RowProblem, Rows as TableRows};
 
-use super::{Outcome, Reading, Rows};
+use super::rows::{Outcome, Reading, Rows};
 use crate::Model;
 use crate::predictor::Chunk;
 use crate::problem::{MAX_LISTED, Problem};

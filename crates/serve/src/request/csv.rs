@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use kiln_table::{ReadOptions, TableError, TableReader};
 
 use super::collector::Collector;
-use super::max_columns;
+use super::columns::max_columns;
 use crate::problem::{Problem, TABLE};
 
 /// The first bytes of files that a [`TableReader`] would decompress, or refuse with advice for files.

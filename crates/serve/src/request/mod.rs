@@ -2,61 +2,20 @@
 
 mod arrow;
 mod collector;
+mod columns;
 mod csv;
 mod frames;
 mod json;
+mod rows;
 
-use arrow_array::RecordBatch;
 use axum::body::Bytes;
-use axum::http::StatusCode;
-use kiln_table::{Location, RowProblem};
 
 use crate::Model;
 use crate::media::Media;
 use crate::predictor::Chunk;
 use crate::problem::Problem;
 use collector::Collector;
-
-/// Most columns of a request, where the model has no more itself.
-const MAX_COLUMNS: usize = 10_000;
-
-/// The rows of a request, but for their features.
-#[derive(Debug, Default)]
-pub(crate) struct Rows {
-    pub(crate) count: usize,
-    /// The lines of a CSV text.
-    lines: Vec<u64>,
-    /// The columns as they came, where the answer is to hold them.
-    pub(crate) kept: Vec<RecordBatch>,
-}
-
-impl Rows {
-    /// What is wrong with one of the rows.
-    pub(crate) fn problem(&self, row: usize, message: String) -> RowProblem {
-        let location = match self.lines.get(row) {
-            Some(line) => Location::Line(*line),
-            None => Location::Row(row + 1),
-        };
-        RowProblem { row, location, column: None, message }
-    }
-}
-
-/// What becomes of reading a request.
-pub(crate) enum Outcome {
-    Rows(Rows),
-    /// The chunks are no longer asked for.
-    Unwanted,
-}
-
-/// How a request is to be read.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Reading {
-    pub(crate) media: Media,
-    /// Most rows.
-    pub(crate) max_rows: usize,
-    /// Whether to keep the columns as they came.
-    pub(crate) keep: bool,
-}
+pub(crate) use rows::{Outcome, Reading, Rows};
 
 /// Reads a request; `emit` gets its chunks, and says if it wants more.
 ///
@@ -75,13 +34,4 @@ pub(crate) fn read(
         Media::Arrow => arrow::read(body, &mut collector)?,
     }
     collector.finish()
-}
-
-/// Most columns that a request to this model may have.
-fn max_columns(model: &Model) -> usize {
-    MAX_COLUMNS.max(2 * model.manifest().schema.columns.len())
-}
-
-fn too_many_columns(limit: usize) -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("more than {limit} columns"))
 }

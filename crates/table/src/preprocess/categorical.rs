@@ -2,11 +2,8 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::PreprocessConfig;
+use super::config::{MAX_CATEGORIES, PreprocessConfig};
 use crate::cells::Cell;
-
-/// Most categories an embedding may have. Their indices are exact in an `f32` up to 2^24.
-pub(super) const MAX_CATEGORIES: usize = 1_000_000;
 
 /// Largest width that [`fit`] gives an embedding.
 const MAX_D_EMBEDDING: usize = 16;

@@ -1,7 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-use super::categorical::MAX_CATEGORIES;
 use crate::error::TableError;
+
+/// Most categories an embedding may have. Their indices are exact in an `f32` up to 2^24.
+pub(super) const MAX_CATEGORIES: usize = 1_000_000;
 
 /// How numeric features are scaled; after both, values are clipped smoothly to [-3, 3].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 use std::cmp::Ordering;
 
-use super::{MAX_CLASSES, TargetForm, TargetKind};
+use super::form::{MAX_CLASSES, TargetForm, TargetKind};
 use crate::error::TableError;
 use crate::number::parse_number;
 

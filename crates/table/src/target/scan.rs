@@ -1,8 +1,11 @@
 use std::collections::HashMap;
 
+use kiln_data::Targets;
+
 use super::cells::{each_row, present};
 use super::classes::{class_form, missing_everywhere, sorted_classes};
-use super::{MAX_CLASSES, TargetEncoder, TargetForm, TargetKind, Targets, has_repeats};
+use super::encoder::{TargetEncoder, has_repeats};
+use super::form::{MAX_CLASSES, TargetForm, TargetKind};
 use crate::error::TableError;
 use crate::table::Table;
 
@@ -160,5 +163,37 @@ impl TargetScan {
     fn classes(&self) -> Result<Vec<String>, TableError> {
         let found = self.values.keys().cloned();
         sorted_classes(&self.table, &self.encoder.columns[0], found, self.rows)
+    }
+}
+
+impl TargetEncoder {
+    /// Finds the form and the classes of target columns.
+    ///
+    /// The classes of one column are its different values, sorted as numbers where all are numbers and
+    /// else by text. Of two, the second is the positive one unless `positive` names it. Two classes are
+    /// [`Binary`](TargetForm::Binary) and more are [`Sparse`](TargetForm::Sparse), unless `kind` asks
+    /// for something else. Several columns are [`OneHot`](TargetForm::OneHot) where each row has just
+    /// one 1, else [`Labels`](TargetForm::Labels).
+    ///
+    /// `missing` are the texts that mean a missing target.
+    ///
+    /// # Errors
+    ///
+    /// Columns that the table lacks, or the same twice; no target at all; fewer than two classes, more
+    /// than 10,000, or a class of its own for each row; numbers that are a quantity: more than 20
+    /// different ones which are not all whole, or which are more than half the rows; a form that does
+    /// not fit the columns; `positive` where it does not apply or is no class; a value of several
+    /// columns that is not 0 or 1, or for [`TargetKind::Categorical`] not from 0 to 1 or with a sum
+    /// more than 0.001 away from 1.
+    pub fn fit(
+        table: &Table,
+        columns: &[String],
+        kind: TargetKind,
+        positive: Option<&str>,
+        missing: &[String],
+    ) -> Result<Self, TableError> {
+        let mut scan = TargetScan::new(table.name(), columns, kind, missing)?;
+        scan.push(table, |_| true)?;
+        Ok(scan.finish(positive)?.0)
     }
 }

@@ -2,8 +2,13 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array};
 
+use kiln_data::Targets;
+
+use super::form::MAX_CLASSES;
 use super::*;
+use crate::error::TableError;
 use crate::rows::RowProblem;
+use crate::table::Table;
 use crate::table::{text_table, typed_table};
 
 fn one_column(values: &[&str]) -> Table {

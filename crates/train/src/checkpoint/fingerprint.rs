@@ -2,10 +2,10 @@ use std::fmt;
 
 use bytemuck::cast_slice;
 use kiln_data::{Dataset, RowStream, Targets};
-
-use crate::fit::TrainData;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::train_data::TrainData;
 
 /// What tells one dataset from another: every number of it counts, and their order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

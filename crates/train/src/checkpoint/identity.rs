@@ -2,7 +2,7 @@ use kiln_model::{MlpConfig, Task};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Fingerprint;
+use super::fingerprint::Fingerprint;
 use crate::{config::TrainConfig, error::TrainError};
 
 /// All that decides the result of a run.

@@ -3,12 +3,12 @@ use std::{error::Error, path::Path};
 use kiln_store::{StoreError, decode, encode};
 use serde::{Deserialize, Serialize};
 
-use super::Identity;
+use super::identity::Identity;
 use crate::{
-    learner::Tensors,
     observer::{EpochRecord, StopReason},
     schedule::Plateau,
     stopping::StoppingState,
+    tensors::Tensors,
 };
 
 const FORMAT: &str = "kiln-checkpoint";

@@ -18,7 +18,7 @@ use ::mpi::{
     traits::*,
 };
 
-use super::{DistributedError, Start, launched_ranks};
+use super::{engine::Start, error::DistributedError, launcher::launched_ranks};
 
 /// MPI counts by 32 bits with a sign.
 const MOST_NUMBERS: usize = 1 << 30;

@@ -8,7 +8,7 @@ use rand::Rng;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{CALIBRATION_BINS, Metric, Scores};
+use super::{evaluate::CALIBRATION_BINS, metric::Metric, scores::Scores};
 use crate::{
     metrics::{Ranking, calibration_bin, mean_of_some, row_brier, row_log_loss},
     random::bootstrap_rng,
@@ -372,7 +372,7 @@ impl Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{metrics::pr_curve, predict::Predictions};
+    use crate::{metrics::pr_curve, predictions::Predictions};
     use kiln_data::{Dataset, Targets};
 
     fn scores(task: Task, rows: usize) -> Scores {
@@ -383,7 +383,7 @@ mod tests {
         let (targets, decisions): (_, Vec<u32>) = match task {
             Task::Multiclass { num_classes } => {
                 let indices = (0..rows).map(|row| class(row) % num_classes as u32).collect();
-                let decided = logits.chunks_exact(width).map(crate::evaluation::argmax);
+                let decided = logits.chunks_exact(width).map(crate::decision::argmax);
                 (Targets::Classes { indices, num_classes }, decided.collect())
             }
             _ => {

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::Evaluation;
+use super::evaluate::Evaluation;
 
 /// The metrics that stand first, in the order in which they are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

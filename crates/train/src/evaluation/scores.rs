@@ -1,8 +1,11 @@
 use kiln_data::{Dataset, Targets};
 use kiln_model::Task;
 
-use super::Evaluation;
-use crate::{metrics::log_loss, predict::Predictions};
+use crate::{
+    decision::{argmax, decide},
+    metrics::log_loss,
+    predictions::Predictions,
+};
 
 /// What was predicted for each row beside what is the case: plain numbers, from which every metric, curve
 /// and test comes.
@@ -73,11 +76,6 @@ impl Scores {
     /// two.
     pub fn probabilities(&self) -> &[f64] {
         &self.probabilities
-    }
-
-    /// Every metric.
-    pub fn evaluation(&self) -> Evaluation {
-        Evaluation::of_scores(self)
     }
 
     /// Mean nats per row; multi-label: mean over labels.
@@ -163,12 +161,7 @@ impl Scores {
     /// If there is not one for each output.
     pub fn constant(&self, probabilities: &[f64]) -> Self {
         assert_eq!(probabilities.len(), self.task.d_output(), "one probability for each output");
-        let decision: Vec<u32> = match self.task {
-            Task::Multiclass { .. } => vec![argmax(probabilities)],
-            Task::Binary | Task::MultiLabel { .. } => {
-                probabilities.iter().map(|p| u32::from(*p >= 0.5)).collect()
-            }
-        };
+        let decision = decide(self.task, probabilities, 0.5);
         let mut guess = Self {
             task: self.task,
             loss: 0.0,
@@ -258,17 +251,6 @@ fn rows_of_classes(task: Task, actual: &[u32]) -> Vec<usize> {
         _ => actual.iter().for_each(|class| rows[*class as usize] += 1),
     }
     rows
-}
-
-/// The first of the largest values.
-pub(crate) fn argmax<T: PartialOrd>(row: &[T]) -> u32 {
-    let mut best = 0;
-    for (i, value) in row.iter().enumerate() {
-        if *value > row[best] {
-            best = i;
-        }
-    }
-    best as u32
 }
 
 /// Sigmoid or softmax in f64: an f32 probability near 1 loses the digits that log loss is made of.

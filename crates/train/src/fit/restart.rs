@@ -11,12 +11,13 @@ use crate::{
     checkpoint::{Place, Saved, Winner},
     config::Monitor,
     error::TrainError,
-    learner::{Learner, Step, Tensors, joined},
+    learner::{Learner, Step, joined},
     observer::{EpochRecord, Event, Network, RunInfo, StopReason},
     random::restart_seed,
     ranks::Signal,
     schedule::{Plateau, Position},
     stopping::Stopping,
+    tensors::Tensors,
 };
 
 /// One run from its own seed.

@@ -9,19 +9,25 @@ use burn::{
     },
 };
 use kiln_data::{Batch, BatchTargets, Batches, Portion, Share};
-use kiln_model::{Mlp, Task, forward_train_together, weighted_mean};
+use kiln_model::{Mlp, Task, forward_train_members, weighted_mean};
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    BatchLosses, Learner, Member, Step, Tensors,
-    members::step_of,
+    all_reduce::{OfAll, Own, all_reduce},
+    batch_losses::BatchLosses,
+    members::{Member, step_of},
     reading::Reading,
-    take,
-    together::{OfAll, Own, add_up},
+    step::{Learner, Step},
 };
 use crate::{
-    config::TrainConfig, error::TrainError, fit::DeviceRows, objective::Objective, optimizer,
-    random::dropout_rng, ranks::Group,
+    config::TrainConfig,
+    error::TrainError,
+    objective::Objective,
+    optimizer,
+    random::dropout_rng,
+    ranks::Group,
+    tensors::{Tensors, take},
+    train_data::DeviceRows,
 };
 
 /// Training by Burn's operations and optimizers, on rows that lie on the device or are brought there.
@@ -174,7 +180,7 @@ impl<B: AutodiffBackend> Learner<B::InnerBackend> for BurnLearner<'_, B> {
         let (rows, rng) = (part.rows, dropout_rng(at.seed, at.iteration));
         let (model, gradients) = match self.group {
             None => self.alone(model, part.batch.expect("all rows are there"), rng),
-            Some(group) => self.together(group, model, part, rng),
+            Some(group) => self.distributed(group, model, part, rng),
         };
         self.update(at.learning_rate, model, gradients);
         Ok(rows)
@@ -295,7 +301,7 @@ fn all_at_once<B: AutodiffBackend>(
     let models = models.expect("put back after each step");
     let features = batches.iter().map(|batch| batch.features.clone()).collect();
     let all: Vec<&Mlp<B>> = models.iter().collect();
-    let logits = forward_train_together(&all, features, &mut rngs).split(1, 0);
+    let logits = forward_train_members(&all, features, &mut rngs).split(1, 0);
     let mut sum = None;
     for ((learner, batch), logits) in members.iter_mut().zip(batches).zip(logits) {
         let loss = learner.loss(logits.squeeze_dim(0), batch);
@@ -344,7 +350,7 @@ impl<B: AutodiffBackend> BurnLearner<'_, B> {
     }
 
     /// The gradients of a batch of which other ranks have a part.
-    fn together(
+    fn distributed(
         &mut self,
         group: &Group<'_>,
         model: Mlp<B>,
@@ -367,7 +373,8 @@ impl<B: AutodiffBackend> BurnLearner<'_, B> {
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
             Own { gradients, numbers, rows }
         });
-        let OfAll { model, gradients, loss, weight, right } = add_up(group, model, own, part.rows);
+        let OfAll { model, gradients, loss, weight, right } =
+            all_reduce(group, model, own, part.rows);
         let of_epoch = self.losses.read();
         of_epoch.losses.push(loss);
         of_epoch.weights.push(weight);

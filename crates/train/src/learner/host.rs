@@ -7,11 +7,20 @@ use kiln_model::{Mlp, MlpConfig, Task};
 use rayon::prelude::*;
 
 use super::{
-    BatchLosses, Learner, Member, Step, Tensors, members::step_of, reading::Reading, take,
+    batch_losses::BatchLosses,
+    members::{Member, step_of},
+    reading::Reading,
+    step::{Learner, Step},
 };
 use crate::{
-    clip::GradientClipping, config::TrainConfig, error::TrainError, fit::TrainData,
-    objective::kernel_targets, random::dropout_rng, ranks::Group,
+    clip::GradientClipping,
+    config::TrainConfig,
+    error::TrainError,
+    objective::kernel_targets,
+    random::dropout_rng,
+    ranks::Group,
+    tensors::{Tensors, take},
+    train_data::TrainData,
 };
 
 /// Training by the kernels, on rows that stay where the dataset has them, or are read.
@@ -186,7 +195,7 @@ impl<B: Backend> Learner<B> for HostLearner<'_, B> {
                     places.iter().map(|place| place - self.done as u32).collect();
                 let part = Batch::part(features, targets, weights, rows, &positions, batch_rows);
                 let sum = &mut |numbers: &mut Vec<f32>| group.sum(numbers);
-                let of_all = self.trainer.step_together(&part, at.learning_rate, &rng, sum);
+                let of_all = self.trainer.step_distributed(&part, at.learning_rate, &rng, sum);
                 (of_all.loss, of_all.weight, of_all.right)
             }
         };

@@ -7,8 +7,8 @@ use kiln_kernels::Network;
 use kiln_model::{Mlp, member_tensor_name};
 use rayon::prelude::*;
 
-use super::{Learner, Step, Tensors};
-use crate::{error::TrainError, random::member_seed};
+use super::step::{Learner, Step};
+use crate::{error::TrainError, random::member_seed, tensors::Tensors};
 
 /// What is one of several.
 pub(crate) trait Member<B: Backend>: Learner<B> + Send + Sized {

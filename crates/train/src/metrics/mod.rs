@@ -12,6 +12,7 @@
 //! [`brier`], [`brier_binary`], [`expected_calibration_error`]) become NaN, as they do over no
 //! rows.
 
+mod check;
 mod confusion;
 mod probability;
 mod ranking;
@@ -23,21 +24,6 @@ pub use probability::{
 pub(crate) use probability::{calibration_bin, row_brier, row_log_loss};
 pub(crate) use ranking::{Ranking, mean_of_some};
 pub use ranking::{macro_ovr, pr_auc, pr_curve, roc_auc, roc_curve, top_k_accuracy};
-
-/// Panics unless `values` is `[rows, num_classes]` and every actual class is one of them.
-#[track_caller]
-fn check_matrix(values: &[f64], actual: &[u32], num_classes: usize) {
-    assert!(num_classes > 0, "num_classes must be at least 1");
-    assert_eq!(
-        values.len(),
-        actual.len() * num_classes,
-        "expected {} rows of {num_classes} values",
-        actual.len()
-    );
-    for &class in actual {
-        assert!((class as usize) < num_classes, "class {class} of {num_classes}");
-    }
-}
 
 /// What scikit-learn says: the numbers of `tests/reference/metrics.py`.
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Metrics of probabilities: they tell a confident error from a hesitant one.
 
-use super::check_matrix;
+use super::check::check_matrix;
 
 /// Mean negative log-likelihood of the actual classes, in mean nats per row; 0 is best, and
 /// guessing every class alike gives `ln(num_classes)`.

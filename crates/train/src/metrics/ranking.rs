@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use super::check_matrix;
+use super::check::check_matrix;
 
 /// Area under the receiver operating characteristic, in [0, 1]; 0.5 is what chance gives.
 ///

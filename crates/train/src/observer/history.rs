@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{EpochRecord, Event, Observer};
+use super::event::{EpochRecord, Event, Observer};
 use crate::error::TrainError;
 
 /// Writes one row per epoch into a file: JSON lines if its name ends in `.jsonl`, else CSV with a

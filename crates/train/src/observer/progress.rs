@@ -5,7 +5,7 @@ use std::{
 
 use indicatif::{ProgressBar as Bar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
-use super::{EpochRecord, Event, Observer, RunInfo, StopReason};
+use super::event::{EpochRecord, Event, Observer, RunInfo, StopReason};
 use crate::error::TrainError;
 
 /// How often a log hears of a run whose epochs leave no lines.

@@ -1,4 +1,4 @@
-use super::{EpochRecord, Event, Observer, RunInfo, StopReason};
+use super::event::{EpochRecord, Event, Observer, RunInfo, StopReason};
 use crate::error::TrainError;
 
 /// Keeps everything in memory; of what was before a checkpoint, the epochs only.

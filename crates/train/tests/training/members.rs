@@ -13,7 +13,7 @@ use kiln_model::{Activation, EmbeddingConfig, LossConfig, Mlp, MlpConfig, Task};
 use kiln_train::{
     BatchSize, Checkpoints, EarlyStopping, Evaluation, Event, Hooks, Members, Observer,
     OptimizerConfig, Ranks, TrainBackend, TrainConfig, TrainError, TrainedMembers, fit_members,
-    fit_with, predict_together,
+    fit_with, predict_members,
 };
 
 type B = Autodiff<Flex>;
@@ -126,7 +126,7 @@ fn the_history_is_of_rows_that_were_held_out() {
         let models: Vec<Mlp<Flex>> = (0..2)
             .map(|at| trained.models[4 * at + partitions[at][row] as usize].clone())
             .collect();
-        let together = predict_together(&models, TASK, &loss, &of_row, &device).unwrap();
+        let together = predict_members(&models, TASK, &loss, &of_row, &device).unwrap();
         assert_eq!(together.logits, found.logits[3 * row..][..3], "row {row}");
         let own: Vec<usize> = (0..members.count())
             .filter(|member| members.held_out(*member).contains(&(row as u32)))
@@ -138,7 +138,7 @@ fn the_history_is_of_rows_that_were_held_out() {
                 let targets = of_row.targets().clone();
                 let rows = Dataset::new(features.to_vec(), 3, targets).unwrap();
                 let model = &trained.models[member..=member];
-                predict_together(model, TASK, &loss, &rows, &device).unwrap().logits
+                predict_members(model, TASK, &loss, &rows, &device).unwrap().logits
             });
         assert_eq!(by_logits, together.logits);
     }

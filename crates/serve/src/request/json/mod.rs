@@ -1,5 +1,6 @@
 mod cell;
 mod order;
+mod syntax;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -13,6 +14,7 @@ use super::collector::{Collector, Stop};
 use crate::problem::{Problem, TABLE};
 use cell::CellSeed;
 use order::Order;
+use syntax::plain;
 
 /// Names of other columns that are remembered, for suggestions.
 const MAX_OTHERS: usize = 100;
@@ -63,15 +65,6 @@ pub(super) fn read(body: &[u8], collector: &mut Collector) -> Result<(), Problem
         });
     }
     reader.check_columns()
-}
-
-/// What is wrong, without the position: that is one in a part of the body.
-fn plain(error: &serde_json::Error) -> String {
-    let mut message = error.to_string();
-    if let Some(end) = message.rfind(" at line ") {
-        message.truncate(end);
-    }
-    message
 }
 
 struct Reader<'r, 'c> {

@@ -5,9 +5,9 @@ use serde_json::value::RawValue;
 
 use crate::Model;
 use crate::problem::{Problem, TABLE};
-use crate::request::{max_columns, too_many_columns};
+use crate::request::columns::{max_columns, too_many_columns};
 
-use super::plain;
+use super::syntax::plain;
 
 /// The columns of rows that are lists, `None` for one that is not the model's.
 pub(super) struct Order(pub(super) Vec<Option<usize>>);

@@ -21,7 +21,7 @@ use crate::{
 ///
 /// If the networks have not all the same shape, or the batches not all as many rows; if there are none, or not
 /// as many of each.
-pub fn forward_train_together<B: AutodiffBackend>(
+pub fn forward_train_members<B: AutodiffBackend>(
     models: &[&Mlp<B>],
     features: Vec<Tensor<B, 2>>,
     rngs: &mut [impl Rng],
@@ -129,7 +129,7 @@ mod tests {
                 })
                 .collect();
             let mut rngs: Vec<_> = (0..3).map(init_rng).collect();
-            let logits = forward_train_together(
+            let logits = forward_train_members(
                 &models.each_ref(),
                 (0..3).map(features).collect(),
                 &mut rngs,

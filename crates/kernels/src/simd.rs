@@ -12,12 +12,12 @@ use pulp::{Arch, NullaryFnOnce};
 
 /// What the kernels need to know of an instruction set. A value of it is the proof that the processor
 /// has it.
-pub(crate) trait Set: Copy {
+pub(crate) trait Simd: Copy {
     /// It multiplies and adds in one instruction. Where it does not, `mul_add` would be a slow
     /// function call.
     const FMA: bool;
     /// Rows of a whole tile of the matrix products, whose sums have to fit into the registers beside
-    /// one line of the right factor and an element of the left.
+    /// one lane of the right factor and an element of the left.
     const TILE_ROWS: usize;
 
     /// The columns of a matrix from its rows.
@@ -33,7 +33,7 @@ pub(crate) trait Set: Copy {
 struct Avx2(V3);
 
 #[cfg(target_arch = "x86_64")]
-impl Set for Avx2 {
+impl Simd for Avx2 {
     const FMA: bool = true;
     const TILE_ROWS: usize = 6;
 
@@ -49,7 +49,7 @@ impl Set for Avx2 {
 struct Avx512(V4);
 
 #[cfg(target_arch = "x86_64")]
-impl Set for Avx512 {
+impl Simd for Avx512 {
     const FMA: bool = true;
     const TILE_ROWS: usize = 8;
 
@@ -102,7 +102,7 @@ fn columns_of_four(simd: V3, a: __m256, b: __m256, c: __m256, d: __m256) -> [__m
 pub(crate) struct Neon;
 
 #[cfg(any(test, target_arch = "aarch64"))]
-impl Set for Neon {
+impl Simd for Neon {
     const FMA: bool = true;
     const TILE_ROWS: usize = 6;
 }
@@ -111,7 +111,7 @@ impl Set for Neon {
 #[derive(Clone, Copy)]
 pub(crate) struct Plain;
 
-impl Set for Plain {
+impl Simd for Plain {
     const FMA: bool = false;
     const TILE_ROWS: usize = 6;
 }
@@ -120,13 +120,13 @@ impl Set for Plain {
 /// must be `#[inline(always)]`.
 pub(crate) trait Kernel {
     /// What it does.
-    fn run<S: Set>(self, set: S);
+    fn run<S: Simd>(self, simd: S);
 }
 
 /// Runs a kernel with the best instruction set that this processor has.
 pub(crate) fn dispatch(kernel: impl Kernel) {
     struct Task<K, S>(K, S);
-    impl<K: Kernel, S: Set> NullaryFnOnce for Task<K, S> {
+    impl<K: Kernel, S: Simd> NullaryFnOnce for Task<K, S> {
         type Output = ();
 
         #[inline(always)]
@@ -147,6 +147,6 @@ pub(crate) fn dispatch(kernel: impl Kernel) {
 
 /// a·b + c.
 #[inline(always)]
-pub(crate) fn mul_add<S: Set>(a: f32, b: f32, c: f32) -> f32 {
+pub(crate) fn mul_add<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
     if S::FMA { a.mul_add(b, c) } else { a * b + c }
 }

@@ -35,7 +35,7 @@ pub(super) struct OfAll<B: AutodiffBackend> {
 /// The order is that of the parameters in the network: their ids, under which Burn files gradients, are drawn
 /// anew in each process. Numbers that are no parameters are statistics of batch normalization, which counts
 /// each rank's by its rows.
-pub(super) fn add_up<B: AutodiffBackend>(
+pub(super) fn all_reduce<B: AutodiffBackend>(
     group: &Group<'_>,
     model: Mlp<B>,
     own: Option<Own<B>>,

@@ -1,103 +1,17 @@
-use std::sync::Arc;
-
-use burn::tensor::backend::{AutodiffBackend, Backend};
-use kiln_data::{Batches, Dataset, RowStream, Share, Targets};
+use burn::tensor::backend::Backend;
+use kiln_data::{Dataset, Share, Targets};
 use kiln_kernels::{Loss, Network};
 use kiln_model::{LossConfig, Mlp, Task};
 
 use crate::{
-    config::TrainConfig,
-    ensemble::{HeldOut, Members, together},
+    ensemble::{HeldOut, Members, predict_all},
     error::TrainError,
     evaluation::{actual, exact_match, mean_loss},
+    inference::Rows,
     metrics::ConfusionMatrix,
-    objective::Objective,
-    predict::{Predictions, Rows},
+    predictions::Predictions,
     ranks::Group,
 };
-
-/// The rows to train on.
-#[derive(Debug, Clone)]
-pub enum TrainData {
-    /// All of them are there.
-    Memory(Dataset),
-    /// They are read anew in every epoch.
-    Streamed(Arc<dyn RowStream>),
-}
-
-impl From<Dataset> for TrainData {
-    fn from(data: Dataset) -> Self {
-        Self::Memory(data)
-    }
-}
-
-impl TrainData {
-    /// Rows that are read anew in every epoch.
-    pub fn streamed(rows: impl RowStream + 'static) -> Self {
-        Self::Streamed(Arc::new(rows))
-    }
-
-    /// Rows in an epoch, at least 1.
-    pub fn rows(&self) -> usize {
-        match self {
-            Self::Memory(data) => data.rows(),
-            Self::Streamed(rows) => rows.rows(),
-        }
-    }
-
-    /// Features per row, at least 1.
-    pub fn d_input(&self) -> usize {
-        match self {
-            Self::Memory(data) => data.d_input(),
-            Self::Streamed(rows) => rows.d_input(),
-        }
-    }
-
-    /// Calls `read` with the targets: of streamed rows, those of no rows.
-    pub(super) fn with_targets<T>(&self, read: impl FnOnce(&Targets) -> T) -> T {
-        match self {
-            Self::Memory(data) => read(data.targets()),
-            Self::Streamed(rows) => read(&rows.targets()),
-        }
-    }
-}
-
-/// The training rows, where they are trained on.
-pub(super) enum TrainRows<B: Backend> {
-    Host(TrainData),
-    Device(DeviceRows<B>, Objective<B>),
-}
-
-/// Rows that go to the device.
-pub(crate) enum DeviceRows<B: Backend> {
-    /// All of them are there.
-    All(Batches<B>),
-    /// They go there a few batches at a time.
-    Streamed(Arc<dyn RowStream>),
-}
-
-impl<B: AutodiffBackend> TrainRows<B> {
-    pub(super) fn new(
-        host: bool,
-        task: Task,
-        config: &TrainConfig,
-        data: TrainData,
-        device: &B::Device,
-    ) -> Result<Self, TrainError> {
-        if host {
-            return Ok(Self::Host(data));
-        }
-        let objective = data.with_targets(|of| Objective::new(task, &config.loss, of, device))?;
-        let rows = match data {
-            TrainData::Memory(data) => {
-                let batch_size = config.batch_size.rows_of(data.rows());
-                DeviceRows::All(Batches::new(data, batch_size, device)?)
-            }
-            TrainData::Streamed(rows) => DeviceRows::Streamed(rows),
-        };
-        Ok(Self::Device(rows, objective))
-    }
-}
 
 /// The validation rows: to be predicted, and to be compared with.
 pub(super) struct Validation<'a, B: Backend> {
@@ -199,7 +113,7 @@ impl<'a, B: Backend> Validation<'a, B> {
         let width = actual.len() / num_rows;
         let (losses, decisions) = match who {
             Who::All(rows) => {
-                let found = together(rows, models, networks, task, loss, targets);
+                let found = predict_all(rows, models, networks, task, loss, targets);
                 (found.losses, found.decisions)
             }
             Who::HeldOut(rows) => {

@@ -1,19 +1,19 @@
 //! The memory layout that the kernels share.
 //!
-//! Everything is made of [`Line`]s of 16 numbers, the width of a cache line and of the product's
+//! Everything is made of [`Lane`]s of 16 numbers, the width of a cache line and of the product's
 //! register tile. Whatever is not a multiple of 16 wide is filled up with zeros.
 
 use bytemuck::{Pod, Zeroable};
 
-/// Numbers in a line.
+/// Numbers in a lane.
 pub(crate) const WIDTH: usize = 16;
 
 /// 16 numbers that lie in one cache line, so that no vector load straddles two.
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 #[repr(C, align(64))]
-pub(crate) struct Line(pub(crate) [f32; WIDTH]);
+pub(crate) struct Lane(pub(crate) [f32; WIDTH]);
 
-impl Line {
+impl Lane {
     pub(crate) const ZERO: Self = Self([0.0; WIDTH]);
 
     /// The first 8 numbers or the last.
@@ -29,62 +29,62 @@ impl Line {
     }
 }
 
-/// So many lines hold `numbers`.
-pub(crate) fn lines(numbers: usize) -> usize {
+/// So many lanes hold `numbers`.
+pub(crate) fn lanes(numbers: usize) -> usize {
     numbers.div_ceil(WIDTH)
 }
 
-/// The distance between two rows of `lines` lines, or between two panels: an odd number, for at a
+/// The distance between two rows of `lanes` lanes, or between two panels: an odd number, for at a
 /// multiple of 4 KiB all rows would fall into the same few sets of the cache and evict each other.
-pub(crate) fn stride(lines: usize) -> usize {
-    lines | 1
+pub(crate) fn stride(lanes: usize) -> usize {
+    lanes | 1
 }
 
-/// Lines as single numbers.
-pub(crate) fn numbers(lines: &[Line]) -> &[f32] {
-    bytemuck::cast_slice(lines)
+/// Lanes as single numbers.
+pub(crate) fn numbers(lanes: &[Lane]) -> &[f32] {
+    bytemuck::cast_slice(lanes)
 }
 
-/// Lines as single numbers.
-pub(crate) fn numbers_mut(lines: &mut [Line]) -> &mut [f32] {
-    bytemuck::cast_slice_mut(lines)
+/// Lanes as single numbers.
+pub(crate) fn numbers_mut(lanes: &mut [Lane]) -> &mut [f32] {
+    bytemuck::cast_slice_mut(lanes)
 }
 
-/// A row-major matrix, each row on lines of its own.
+/// A row-major matrix, each row on lanes of its own.
 #[derive(Debug, Clone)]
 pub(crate) struct Rows {
-    lines: Vec<Line>,
+    lanes: Vec<Lane>,
     stride: usize,
 }
 
 impl Rows {
     /// Zeros.
     pub(crate) fn new(rows: usize, width: usize) -> Self {
-        let stride = stride(lines(width));
-        Self { lines: vec![Line::ZERO; rows * stride], stride }
+        let stride = stride(lanes(width));
+        Self { lanes: vec![Lane::ZERO; rows * stride], stride }
     }
 
-    /// Lines from one row to the next.
+    /// Lanes from one row to the next.
     pub(crate) fn stride(&self) -> usize {
         self.stride
     }
 
-    pub(crate) fn lines(&self) -> &[Line] {
-        &self.lines
+    pub(crate) fn lanes(&self) -> &[Lane] {
+        &self.lanes
     }
 
-    pub(crate) fn lines_mut(&mut self) -> &mut [Line] {
-        &mut self.lines
+    pub(crate) fn lines_mut(&mut self) -> &mut [Lane] {
+        &mut self.lanes
     }
 
     /// The numbers of all rows, with what fills them up.
     pub(crate) fn numbers(&self) -> &[f32] {
-        numbers(&self.lines)
+        numbers(&self.lanes)
     }
 
     /// The numbers of the first rows, with what fills them up.
     pub(crate) fn head_mut(&mut self, rows: usize) -> &mut [f32] {
-        numbers_mut(&mut self.lines[..rows * self.stride])
+        numbers_mut(&mut self.lanes[..rows * self.stride])
     }
 
     pub(crate) fn rows(&self) -> impl Iterator<Item = &[f32]> {
@@ -92,14 +92,14 @@ impl Rows {
     }
 
     pub(crate) fn rows_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
-        numbers_mut(&mut self.lines).chunks_exact_mut(self.stride * WIDTH)
+        numbers_mut(&mut self.lanes).chunks_exact_mut(self.stride * WIDTH)
     }
 
     pub(crate) fn row(&self, row: usize) -> &[f32] {
-        numbers(&self.lines[row * self.stride..][..self.stride])
+        numbers(&self.lanes[row * self.stride..][..self.stride])
     }
 
     pub(crate) fn row_mut(&mut self, row: usize) -> &mut [f32] {
-        numbers_mut(&mut self.lines[row * self.stride..][..self.stride])
+        numbers_mut(&mut self.lanes[row * self.stride..][..self.stride])
     }
 }
