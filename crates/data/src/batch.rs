@@ -83,7 +83,7 @@ impl<B: Backend> Batches<B> {
     /// A `batch_size` of 0.
     pub fn new(dataset: Dataset, batch_size: usize, device: &B::Device) -> Result<Self, DataError> {
         if batch_size == 0 {
-            return Err(DataError::BatchSize);
+            return Err(DataError::mismatch("batch_size is 0", "at least 1"));
         }
         let (rows, d_input) = (dataset.rows(), dataset.d_input());
         let num_outputs = dataset.targets().num_outputs();

@@ -43,22 +43,22 @@ impl Targets {
                 check_target_count(indices.len(), rows, 1)?;
                 match indices.iter().position(|&c| c as usize >= *num_classes) {
                     None => Ok(()),
-                    Some(row) => Err(DataError::ClassOutOfRange {
-                        row,
-                        class: indices[row],
-                        num_classes: *num_classes,
-                    }),
+                    Some(row) => Err(DataError::class_index(row, indices[row], *num_classes)),
                 }
             }
-            Self::Dense { width: 0, .. } => Err(DataError::NoTargetColumns),
+            Self::Dense { width: 0, .. } => {
+                Err(DataError::mismatch("dense targets have width 0", "at least 1"))
+            }
             Self::Dense { values, width } => {
                 check_target_count(values.len(), rows, *width)?;
                 match values.iter().position(|v| !(0.0..=1.0).contains(v)) {
                     None => Ok(()),
-                    Some(at) => Err(DataError::TargetOutOfRange {
+                    Some(at) => Err(DataError::Value {
                         row: at / width,
-                        column: at % width,
-                        value: values[at],
+                        column: Some(at % width),
+                        what: "target",
+                        found: values[at].to_string(),
+                        expected: "a number from 0 to 1".to_owned(),
                     }),
                 }
             }
@@ -108,20 +108,25 @@ impl Dataset {
     /// a class index that is not below `num_classes`; a dense target outside [0, 1].
     pub fn new(features: Vec<f32>, d_input: usize, targets: Targets) -> Result<Self, DataError> {
         if d_input == 0 {
-            return Err(DataError::NoFeatures);
+            return Err(DataError::mismatch("d_input is 0", "at least 1 feature"));
         }
         if features.is_empty() {
             return Err(DataError::NoRows);
         }
         if !features.len().is_multiple_of(d_input) {
-            return Err(DataError::FeatureCount { values: features.len(), d_input });
+            return Err(DataError::mismatch(
+                format!("found {} feature values", features.len()),
+                format!("a multiple of d_input = {d_input}"),
+            ));
         }
         targets.check(features.len() / d_input)?;
         if let Some(at) = features.iter().position(|value| !value.is_finite()) {
-            return Err(DataError::FeatureNotFinite {
+            return Err(DataError::Value {
                 row: at / d_input,
-                column: at % d_input,
-                value: features[at],
+                column: Some(at % d_input),
+                what: "feature",
+                found: features[at].to_string(),
+                expected: "a finite number".to_owned(),
             });
         }
         Ok(Self { features, d_input, targets, weights: None })
@@ -148,10 +153,19 @@ impl Dataset {
     pub fn with_weights(mut self, weights: Vec<f32>) -> Result<Self, DataError> {
         let rows = self.rows();
         if weights.len() != rows {
-            return Err(DataError::WeightCount { weights: weights.len(), rows });
+            return Err(DataError::mismatch(
+                format!("found {} row weights", weights.len()),
+                format!("one for each of {rows} rows"),
+            ));
         }
         if let Some(row) = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
-            return Err(DataError::WeightOutOfRange { row, value: weights[row] });
+            return Err(DataError::Value {
+                row,
+                column: None,
+                what: "weight",
+                found: weights[row].to_string(),
+                expected: "a finite number, 0 or more".to_owned(),
+            });
         }
         if weights.iter().all(|&weight| weight == 0.0) {
             return Err(DataError::WeightsAllZero { rows });
@@ -275,7 +289,13 @@ impl Dataset {
                     stratified_split_indices(indices, *num_classes, fraction, seed)?;
                 self.hold_out(&rest, &held_out)
             }
-            Targets::Dense { width, .. } => Err(DataError::SplitDense { width: *width }),
+            Targets::Dense { width, .. } => Err(DataError::Split {
+                rows: self.rows(),
+                problem: format!(
+                    "a stratified split needs class indices as targets, found dense targets of \
+                     width {width}"
+                ),
+            }),
         }
     }
 
@@ -298,7 +318,10 @@ fn check_target_count(values: usize, rows: usize, width: usize) -> Result<(), Da
     if values.is_multiple_of(width) && values / width == rows {
         return Ok(());
     }
-    Err(DataError::TargetCount { values, rows, width })
+    Err(DataError::mismatch(
+        format!("found {values} target values"),
+        format!("{width} for each of {rows} rows"),
+    ))
 }
 
 fn select_rows(values: &[f32], width: usize, rows: &[usize]) -> Vec<f32> {

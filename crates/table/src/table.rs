@@ -63,10 +63,7 @@ impl Table {
                 continue;
             }
             let batch = filter_record_batch(&rows.batch, &BooleanArray::from(mask.to_vec()));
-            let batch = batch.map_err(|error| TableError::Arrow {
-                table: self.name.clone(),
-                reason: error.to_string(),
-            })?;
+            let batch = batch.map_err(|error| TableError::table(&self.name, error))?;
             let lines = match rows.lines.as_slice() {
                 [] => Vec::new(),
                 lines => kept.iter().map(|row| lines[*row]).collect(),
@@ -87,7 +84,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`TableError::NoColumn`], which suggests the name nearest to it.
+    /// [`TableError::NoColumns`], which suggests the name nearest to it.
     pub fn column(&self, name: &str) -> Result<usize, TableError> {
         column_index(&self.name, &self.columns, name)
     }

@@ -8,7 +8,7 @@ use crate::table::Table;
 ///
 /// # Errors
 ///
-/// [`TableError::NoColumn`]; [`TableError::Row`] for the first row whose weight is missing, or is not
+/// [`TableError::NoColumns`]; [`TableError::Row`] for the first row whose weight is missing, or is not
 /// a finite number, 0 or more, and for one that could not be split into columns.
 pub fn read_weights(table: &Table, column: &str) -> Result<Vec<f32>, TableError> {
     let index = table.column(column)?;

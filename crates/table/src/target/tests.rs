@@ -91,8 +91,7 @@ fn more_classes_are_sparse_or_one_hot() {
     );
     assert_eq!(
         fit_error(&table, TargetKind::Binary),
-        "data.csv, column \"y\": found 3 classes, expected 2 for a binary target; for more use \
-         `--loss sparse`"
+        "data.csv, column \"y\": found 3 classes, expected 2 for a binary target"
     );
     let two = one_column(&["b", "a", "b"]);
     assert_eq!(
@@ -218,8 +217,7 @@ fn columns_with_one_1_each_are_classes_and_others_are_labels() {
     );
     assert_eq!(
         fit_error(&labels, TargetKind::Sparse),
-        "found 2 target columns, expected 1 for a sparse target; for one 0/1 column per class use \
-         `--loss categorical`, for independent labels `--loss binary`"
+        "found 2 target columns, expected 1 for a sparse target"
     );
     assert_eq!(
         try_fit(&labels, TargetKind::Auto, Some("a")).expect_err("must be refused").to_string(),
