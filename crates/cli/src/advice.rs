@@ -129,3 +129,78 @@ fn of_warning(warning: &Warning) -> Option<String> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    fn two_columns() -> TableError {
+        TableError::TargetKind {
+            kind: TargetKind::Sparse,
+            found: "found 2 target columns".to_owned(),
+            expected: "1 for a sparse target",
+        }
+    }
+
+    #[test]
+    fn advice_is_found_inside_any_error_of_the_libraries() {
+        let advised = "found 2 target columns, expected 1 for a sparse target; for one 0/1 column \
+                       per class use `--loss categorical`, for independent labels `--loss binary`";
+        let streamed = || TrainError::Data(DataError::Stream(two_columns().into()));
+        for error in [
+            anyhow::Error::new(two_columns()),
+            TabularError::Table(two_columns()).into(),
+            TabularError::Train(streamed()).into(),
+            streamed().into(),
+            ClassifierError::Data(two_columns()).into(),
+            TabularError::Classifier(ClassifierError::Data(two_columns())).into(),
+        ] {
+            assert_eq!(message(&error), advised);
+        }
+        let with_context = Err::<(), _>(two_columns()).context("cannot train").unwrap_err();
+        assert_eq!(message(&with_context), format!("cannot train: {advised}"));
+    }
+
+    #[test]
+    fn backends_and_launchers_have_their_flags() {
+        let backend = BackendError::NoDevice {
+            name: kiln::backend::BackendName::Wgpu,
+            reason: "no Vulkan adapter was found".to_owned(),
+            fix: "install a graphics driver",
+        };
+        assert_eq!(
+            message(&backend.into()),
+            "the backend wgpu can't start: no Vulkan adapter was found; install a graphics driver, \
+             or choose another with `--backend`"
+        );
+        assert_eq!(
+            message(&BackendError::None.into()),
+            "no backend is compiled in; build with `--features ndarray`, for one"
+        );
+        assert_eq!(
+            message(&DistributedError::NoLauncher.into()),
+            "no launcher has started this process; start it with `mpirun -np N kiln …`, or say \
+             `--expect-ranks 1` for a single one"
+        );
+        assert_eq!(message(&anyhow::anyhow!("no")), "no");
+    }
+
+    #[test]
+    fn a_warning_of_a_column_ends_with_the_flag_for_it() {
+        let warning = |kind| Warning {
+            kind,
+            column: Some("id".to_owned()),
+            message: "counts the rows, so it is left out".to_owned(),
+        };
+        let warnings = advised(&[
+            warning(WarningKind::RowNumbers),
+            Warning { column: None, ..warning(WarningKind::CopiedRows) },
+        ]);
+        assert_eq!(
+            warnings[0].to_string(),
+            "column \"id\": counts the rows, so it is left out; --numeric id keeps it as a number"
+        );
+        assert_eq!(warnings[1].to_string(), "counts the rows, so it is left out");
+    }
+}

@@ -249,6 +249,7 @@ fn upload<B: Backend>(data: TensorData, device: &B::Device) -> Tensor<B, 1, Int>
 mod tests {
     use super::*;
     use burn_flex::{Flex, FlexDevice};
+    use expect_test::expect;
 
     /// Row `i` has features `[i, 10 i]`, class `i % 3` and weight `i`.
     fn dataset(rows: usize) -> Dataset {
@@ -371,6 +372,6 @@ mod tests {
     #[test]
     fn batch_size_0_is_an_error() {
         let error = Batches::<Flex>::new(dataset(2), 0, &FlexDevice).expect_err("must be refused");
-        assert_eq!(error.to_string(), "batch_size is 0, expected at least 1");
+        expect!["batch_size is 0, expected at least 1"].assert_eq(&error.to_string());
     }
 }

@@ -335,6 +335,7 @@ fn select_rows(values: &[f32], width: usize, rows: &[usize]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use expect_test::expect;
 
     fn classes(indices: &[u32]) -> Targets {
         Targets::Classes { indices: indices.to_vec(), num_classes: 3 }
@@ -386,38 +387,30 @@ mod tests {
 
     #[test]
     fn selecting_nothing_is_an_error() {
-        assert_eq!(
-            message(four_rows().select(&[])),
-            "the dataset has no rows, expected at least 1"
-        );
+        expect!["the dataset has no rows, expected at least 1"]
+            .assert_eq(&message(four_rows().select(&[])));
     }
 
     #[test]
     fn wrong_counts_are_errors() {
-        assert_eq!(
-            message(Dataset::new(vec![1.0], 0, classes(&[0]))),
-            "d_input is 0, expected at least 1 feature"
-        );
-        assert_eq!(
-            message(Dataset::new(vec![], 2, classes(&[]))),
-            "the dataset has no rows, expected at least 1"
-        );
-        assert_eq!(
-            message(Dataset::new(vec![1.0; 3], 2, classes(&[0]))),
-            "found 3 feature values, expected a multiple of d_input = 2"
-        );
-        assert_eq!(
-            message(Dataset::new(vec![1.0; 4], 2, classes(&[0]))),
-            "found 1 target values, expected 1 for each of 2 rows"
-        );
-        assert_eq!(
-            message(Dataset::new(vec![1.0; 4], 2, dense(&[0.0; 5], 3))),
-            "found 5 target values, expected 3 for each of 2 rows"
-        );
-        assert_eq!(
-            message(Dataset::new(vec![1.0; 4], 2, dense(&[], 0))),
-            "dense targets have width 0, expected at least 1"
-        );
+        expect!["d_input is 0, expected at least 1 feature"].assert_eq(&message(Dataset::new(
+            vec![1.0],
+            0,
+            classes(&[0]),
+        )));
+        expect!["the dataset has no rows, expected at least 1"].assert_eq(&message(Dataset::new(
+            vec![],
+            2,
+            classes(&[]),
+        )));
+        expect!["found 3 feature values, expected a multiple of d_input = 2"]
+            .assert_eq(&message(Dataset::new(vec![1.0; 3], 2, classes(&[0]))));
+        expect!["found 1 target values, expected 1 for each of 2 rows"]
+            .assert_eq(&message(Dataset::new(vec![1.0; 4], 2, classes(&[0]))));
+        expect!["found 5 target values, expected 3 for each of 2 rows"]
+            .assert_eq(&message(Dataset::new(vec![1.0; 4], 2, dense(&[0.0; 5], 3))));
+        expect!["dense targets have width 0, expected at least 1"]
+            .assert_eq(&message(Dataset::new(vec![1.0; 4], 2, dense(&[], 0))));
     }
 
     #[test]
@@ -438,10 +431,8 @@ mod tests {
 
     #[test]
     fn target_out_of_range_is_an_error() {
-        assert_eq!(
-            message(Dataset::new(vec![1.0; 2], 1, classes(&[2, 3]))),
-            "row 1 (counted from 0): class index is 3, expected one below 3"
-        );
+        expect!["row 1 (counted from 0): class index is 3, expected one below 3"]
+            .assert_eq(&message(Dataset::new(vec![1.0; 2], 1, classes(&[2, 3]))));
         for (value, found) in [(f32::NAN, "NaN"), (-0.5, "-0.5"), (1.5, "1.5")] {
             let targets = dense(&[0.0, 1.0, 0.5, value], 2);
             assert_eq!(
@@ -456,10 +447,8 @@ mod tests {
 
     #[test]
     fn wrong_weights_are_errors() {
-        assert_eq!(
-            message(four_rows().with_weights(vec![1.0; 3])),
-            "found 3 row weights, expected one for each of 4 rows"
-        );
+        expect!["found 3 row weights, expected one for each of 4 rows"]
+            .assert_eq(&message(four_rows().with_weights(vec![1.0; 3])));
         for (value, found) in [(f32::NAN, "NaN"), (-1.0, "-1"), (f32::INFINITY, "inf")] {
             assert_eq!(
                 message(four_rows().with_weights(vec![1.0, value, 1.0, 1.0])),
@@ -468,10 +457,8 @@ mod tests {
                 )
             );
         }
-        assert_eq!(
-            message(four_rows().with_weights(vec![0.0; 4])),
-            "the weights of all 4 rows are 0, expected at least one above 0"
-        );
+        expect!["the weights of all 4 rows are 0, expected at least one above 0"]
+            .assert_eq(&message(four_rows().with_weights(vec![0.0; 4])));
     }
 
     #[test]
@@ -504,18 +491,16 @@ mod tests {
     fn split_part_without_weight_is_an_error() {
         let dataset = Dataset::new(vec![1.0; 2], 1, classes(&[0, 0])).expect("valid dataset");
         let dataset = dataset.with_weights(vec![1.0, 0.0]).expect("valid weights");
-        assert_eq!(
-            message(dataset.split(0.5, 0)),
-            "the weights of all 1 rows are 0, expected at least one above 0"
-        );
+        expect!["the weights of all 1 rows are 0, expected at least one above 0"]
+            .assert_eq(&message(dataset.split(0.5, 0)));
     }
 
     #[test]
     fn dense_targets_cannot_be_stratified() {
         let dataset = Dataset::new(vec![1.0; 2], 1, dense(&[0.0, 1.0], 1)).expect("valid dataset");
-        assert_eq!(
-            message(dataset.split_stratified(0.5, 0)),
+        expect![
             "a stratified split needs class indices as targets, found dense targets of width 1"
-        );
+        ]
+        .assert_eq(&message(dataset.split_stratified(0.5, 0)));
     }
 }

@@ -149,3 +149,92 @@ fn one_line(failures: &[MirrorFailure]) -> String {
     let each: Vec<String> = failures.iter().map(|f| format!("{}: {}", f.url, f.reason)).collect();
     each.join("; ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    #[test]
+    fn every_error_says_what_was_found_and_what_was_expected() {
+        let not_found = || io::Error::from(io::ErrorKind::NotFound);
+        let failure = |url: &str, reason: &str| MirrorFailure {
+            url: url.to_owned(),
+            reason: reason.to_owned(),
+        };
+        for (error, expected) in [
+            (DataError::NoRows, expect!["the dataset has no rows, expected at least 1"]),
+            (
+                DataError::WeightsAllZero { rows: 3 },
+                expect!["the weights of all 3 rows are 0, expected at least one above 0"],
+            ),
+            (
+                DataError::mismatch("found 3 row weights", "one for each of 4 rows"),
+                expect!["found 3 row weights, expected one for each of 4 rows"],
+            ),
+            (
+                DataError::class_index(1, 7, 3),
+                expect!["row 1 (counted from 0): class index is 7, expected one below 3"],
+            ),
+            (
+                DataError::Value {
+                    row: 1,
+                    column: Some(2),
+                    what: "feature",
+                    found: f32::NAN.to_string(),
+                    expected: "a finite number".to_owned(),
+                },
+                expect![
+                    "row 1, column 2 (both counted from 0): feature is NaN, expected a finite number"
+                ],
+            ),
+            (
+                DataError::SplitFraction { fraction: 1.5 },
+                expect!["held-out fraction is 1.5, expected a number above 0 and below 1"],
+            ),
+            (
+                crate::split_indices(10, 0.01, 0).expect_err("no row is held out"),
+                expect![
+                    "holding out 0.01 of 10 rows takes 0 of them, expected 1 or more to be taken and 1 or more to stay"
+                ],
+            ),
+            (
+                DataError::Read { path: "a.idx".into(), source: not_found() },
+                expect!["cannot read a.idx"],
+            ),
+            (
+                DataError::Write { path: "mnist".into(), source: not_found() },
+                expect!["cannot write mnist"],
+            ),
+            (
+                DataError::idx(Path::new("a.idx"), "the gzip stream is cut off"),
+                expect!["a.idx: the gzip stream is cut off"],
+            ),
+            (
+                DataError::Mnist {
+                    searched: vec!["a".into()],
+                    problem: "no MNIST files found (looked in a)".to_owned(),
+                },
+                expect!["no MNIST files found (looked in a)"],
+            ),
+            (
+                DataError::Fetch {
+                    file: "a.gz".to_owned(),
+                    failures: vec![
+                        failure("https://one/a.gz", "http status: 404"),
+                        failure("https://two/a.gz", "the answer is cut off"),
+                    ],
+                },
+                expect![
+                    "cannot fetch a.gz: https://one/a.gz: http status: 404; https://two/a.gz: the answer is cut off"
+                ],
+            ),
+            (
+                DataError::Stream("train.csv was changed while it was in use".into()),
+                expect!["train.csv was changed while it was in use"],
+            ),
+        ] {
+            expected.assert_eq(&error.to_string());
+        }
+    }
+}

@@ -153,6 +153,7 @@ mod tests {
     use std::error::Error;
     use std::io::Write;
 
+    use expect_test::expect;
     use flate2::Compression;
     use flate2::write::GzEncoder;
     use rand::RngExt;
@@ -202,7 +203,7 @@ mod tests {
         }
         let packed = gzip(&SMALL);
         for end in 2..packed.len() {
-            assert_eq!(message(&packed[..end]), "a.idx: the gzip stream is cut off");
+            expect!["a.idx: the gzip stream is cut off"].assert_eq(&message(&packed[..end]));
         }
     }
 
@@ -214,38 +215,27 @@ mod tests {
         assert_eq!(message(&gzip(&longer)), expected);
 
         let junk_after_gzip = [gzip(&SMALL), vec![1; 20]].concat();
-        assert_eq!(message(&junk_after_gzip), "cannot read a.idx");
+        expect!["cannot read a.idx"].assert_eq(&message(&junk_after_gzip));
     }
 
     #[test]
     fn wrong_header_is_an_error() {
-        assert_eq!(
-            message(b"PK\x03\x04"),
-            "a.idx: starts with bytes [80, 75], expected [0, 0] (an IDX file)"
-        );
-        assert_eq!(
-            message(&[0, 0, 0x0d, 1, 0, 0, 0, 0]),
-            "a.idx: IDX element type is 0x0d, expected 0x08 (unsigned byte)"
-        );
-        assert_eq!(message(&[0, 0, 8, 0]), "a.idx: 0 IDX dimensions, expected 1 to 4");
-        assert_eq!(message(&[0, 0, 8, 5]), "a.idx: 5 IDX dimensions, expected 1 to 4");
+        expect!["a.idx: starts with bytes [80, 75], expected [0, 0] (an IDX file)"]
+            .assert_eq(&message(b"PK\x03\x04"));
+        expect!["a.idx: IDX element type is 0x0d, expected 0x08 (unsigned byte)"]
+            .assert_eq(&message(&[0, 0, 0x0d, 1, 0, 0, 0, 0]));
+        expect!["a.idx: 0 IDX dimensions, expected 1 to 4"].assert_eq(&message(&[0, 0, 8, 0]));
+        expect!["a.idx: 5 IDX dimensions, expected 1 to 4"].assert_eq(&message(&[0, 0, 8, 5]));
     }
 
     #[test]
     fn hostile_dimensions_are_refused_before_reading() {
-        assert_eq!(
-            message(&header(&[u32::MAX; 4])),
-            "a.idx: IDX dimensions [4294967295, 4294967295, 4294967295, 4294967295] mean more than \
-             1073741824 values"
-        );
-        assert_eq!(
-            message(&header(&[(1 << 30) + 1])),
-            "a.idx: IDX dimensions [1073741825] mean more than 1073741824 values"
-        );
-        assert_eq!(
-            message(&header(&[1 << 30])),
-            "a.idx: 0 values, expected 1073741824 for IDX dimensions [1073741824]"
-        );
+        expect!["a.idx: IDX dimensions [4294967295, 4294967295, 4294967295, 4294967295] mean more than 1073741824 values"]
+            .assert_eq(&message(&header(&[u32::MAX; 4])));
+        expect!["a.idx: IDX dimensions [1073741825] mean more than 1073741824 values"]
+            .assert_eq(&message(&header(&[(1 << 30) + 1])));
+        expect!["a.idx: 0 values, expected 1073741824 for IDX dimensions [1073741824]"]
+            .assert_eq(&message(&header(&[1 << 30])));
     }
 
     #[test]
@@ -254,11 +244,9 @@ mod tests {
         let checksum = packed.len() - 8;
         packed[checksum] ^= 1;
         let error = read_idx_from(&packed[..], "a.idx").expect_err("must be refused");
-        assert_eq!(error.to_string(), "cannot read a.idx");
-        assert_eq!(
-            error.source().expect("a source").to_string(),
-            "corrupt gzip stream does not have a matching checksum"
-        );
+        expect!["cannot read a.idx"].assert_eq(&error.to_string());
+        expect!["corrupt gzip stream does not have a matching checksum"]
+            .assert_eq(&error.source().expect("a source").to_string());
     }
 
     #[test]

@@ -172,6 +172,7 @@ fn apportion(sizes: &[usize], total: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use expect_test::expect;
 
     fn held_out_counts(classes: &[u32], num_classes: usize, fraction: f64) -> Vec<usize> {
         let (rest, held_out) =
@@ -273,19 +274,15 @@ mod tests {
     #[test]
     fn classes_of_one_row_cannot_be_stratified() {
         let error = stratified_split_indices(&[2, 0, 1], 3, 0.5, 0).expect_err("must be refused");
-        assert_eq!(
-            error.to_string(),
-            "none of the 3 rows can be held out class by class: every class has only one row"
-        );
+        expect!["none of the 3 rows can be held out class by class: every class has only one row"]
+            .assert_eq(&error.to_string());
     }
 
     #[test]
     fn class_out_of_range_cannot_be_stratified() {
         let error = stratified_split_indices(&[0, 3], 3, 0.5, 0).expect_err("must be refused");
-        assert_eq!(
-            error.to_string(),
-            "row 1 (counted from 0): class index is 3, expected one below 3"
-        );
+        expect!["row 1 (counted from 0): class index is 3, expected one below 3"]
+            .assert_eq(&error.to_string());
     }
 
     #[test]

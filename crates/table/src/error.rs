@@ -237,3 +237,137 @@ pub(crate) fn listed(names: &[String]) -> String {
 fn did_you_mean_file(nearest: Option<&str>) -> String {
     nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+    use kiln_data::DataError;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn no_columns(missing: &[(&str, Option<&str>)], columns: &[&str]) -> TableError {
+        let owned = |(name, nearest): &(&str, Option<&str>)| {
+            ((*name).to_owned(), nearest.map(str::to_owned))
+        };
+        TableError::NoColumns {
+            table: "t.csv".to_owned(),
+            missing: missing.iter().map(owned).collect(),
+            columns: names(columns),
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_was_found_and_where() {
+        let not_found = || io::Error::from(io::ErrorKind::NotFound);
+        let location = Location::Line(17);
+        let eleven = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"];
+        for (error, expected) in [
+            (
+                TableError::Data(DataError::NoRows),
+                expect!["the dataset has no rows, expected at least 1"],
+            ),
+            (
+                TableError::NotFound { path: "trian.csv".into(), nearest: None },
+                expect!["trian.csv: no such file"],
+            ),
+            (
+                TableError::NotFound {
+                    path: "trian.csv".into(),
+                    nearest: Some("train.csv".to_owned()),
+                },
+                expect!["trian.csv: no such file; did you mean train.csv?"],
+            ),
+            (
+                TableError::Read { path: "t.csv".into(), source: not_found() },
+                expect!["cannot read t.csv"],
+            ),
+            (
+                TableError::unreadable("t.csv", "is empty, expected a table"),
+                expect!["t.csv is empty, expected a table"],
+            ),
+            (
+                TableError::NoRows { table: "t.csv".to_owned() },
+                expect!["t.csv has no rows, only names of columns"],
+            ),
+            (
+                TableError::record("t.csv", 17, "longer than 16 MiB"),
+                expect!["t.csv line 17: longer than 16 MiB"],
+            ),
+            (
+                TableError::Row {
+                    table: "t.csv".to_owned(),
+                    problem: RowProblem {
+                        row: 0,
+                        location,
+                        column: Some("age".to_owned()),
+                        message: "\"n/a\" is not a number".to_owned(),
+                    },
+                },
+                expect![r#"t.csv line 17, column "age": "n/a" is not a number"#],
+            ),
+            (
+                no_columns(&[("agee", Some("age"))], &["age", "sex"]),
+                expect![r#"t.csv: no column "agee"; did you mean "age"?"#],
+            ),
+            (
+                no_columns(&[("x", None)], &["age", "sex"]),
+                expect![r#"t.csv: no column "x"; there are age, sex"#],
+            ),
+            (
+                no_columns(&[("x", None)], &eleven),
+                expect![
+                    r#"t.csv: no column "x"; there are a, b, c, d, e, f, g, h, i, j, and 1 more"#
+                ],
+            ),
+            (
+                no_columns(&[("agee", Some("age")), ("x", None)], &["age"]),
+                expect![r#"t.csv: no columns "agee" (did you mean "age"?), "x""#],
+            ),
+            (
+                no_informative_feature("t.csv"),
+                expect![
+                    "t.csv: no column can serve as a feature: each has the same value in all training rows, or no category twice, or is not used"
+                ],
+            ),
+            (
+                TableError::column("t.csv", "y", "the target is missing in all 2 rows"),
+                expect![r#"t.csv, column "y": the target is missing in all 2 rows"#],
+            ),
+            (
+                TableError::NotFinite {
+                    table: "t.csv".to_owned(),
+                    location,
+                    column: "age".to_owned(),
+                    value: "1e400".to_owned(),
+                },
+                expect![
+                    r#"t.csv line 17, column "age": "1e400" is not finite, expected a finite number"#
+                ],
+            ),
+            (
+                TableError::TargetKind {
+                    kind: TargetKind::Sparse,
+                    found: "found 2 target columns".to_owned(),
+                    expected: "1 for a sparse target",
+                },
+                expect!["found 2 target columns, expected 1 for a sparse target"],
+            ),
+            (
+                TableError::setting("numeric_bins", "numeric_bins is 300, expected 0 to 256"),
+                expect!["numeric_bins is 300, expected 0 to 256"],
+            ),
+            (
+                TableError::Invalid {
+                    part: "target classes".to_owned(),
+                    problem: "found 1 classes, expected 2 to 10000".to_owned(),
+                },
+                expect!["target classes: found 1 classes, expected 2 to 10000"],
+            ),
+        ] {
+            expected.assert_eq(&error.to_string());
+        }
+    }
+}

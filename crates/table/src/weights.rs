@@ -45,6 +45,7 @@ mod tests {
     use super::*;
     use crate::rows::RowProblem;
     use crate::table::text_table;
+    use expect_test::expect;
 
     #[test]
     fn weights_are_finite_and_0_or_more() {
@@ -62,10 +63,8 @@ mod tests {
                 )
             );
         }
-        assert_eq!(
-            read_weights(&table, "W").expect_err("must be refused").to_string(),
-            "data.csv: no column \"W\"; did you mean \"w\"?"
-        );
+        expect![r#"data.csv: no column "W"; did you mean "w"?"#]
+            .assert_eq(&read_weights(&table, "W").expect_err("must be refused").to_string());
     }
 
     #[test]
@@ -79,9 +78,7 @@ mod tests {
             message: "found 3 values, expected 1".to_owned(),
         }];
         table.set_chunks(vec![rows]);
-        assert_eq!(
-            read_weights(&table, "w").expect_err("must be refused").to_string(),
-            "data.csv line 3: found 3 values, expected 1"
-        );
+        expect!["data.csv line 3: found 3 values, expected 1"]
+            .assert_eq(&read_weights(&table, "w").expect_err("must be refused").to_string());
     }
 }

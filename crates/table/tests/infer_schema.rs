@@ -3,6 +3,7 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use expect_test::expect;
 use kiln_table::{
     ColumnKind, Format, Profiler, ReadOptions, Schema, SchemaOptions, Table, TableError,
     TableReader, Warning, WarningKind, infer_schema, target_warnings,
@@ -161,20 +162,15 @@ fn options_come_before_what_is_found() {
 
     let refused = |options: &SchemaOptions| schema_of(&table, options).unwrap_err().to_string();
     options.ignore = names(&["city", "age"]);
-    assert_eq!(
-        refused(&options),
-        "column \"age\" is named as categorical and as ignore, expected one use of it"
-    );
+    expect![r#"column "age" is named as categorical and as ignore, expected one use of it"#]
+        .assert_eq(&refused(&options));
     options.ignore = names(&["citi"]);
-    assert_eq!(refused(&options), "t.csv: no column \"citi\"; did you mean \"city\"?");
+    expect![r#"t.csv: no column "citi"; did you mean "city"?"#].assert_eq(&refused(&options));
     options.categorical.clear();
     options.numeric.clear();
     options.ignore = names(&["id", "age", "city"]);
-    assert_eq!(
-        refused(&options),
-        "t.csv: no features are left; not used are \"id\" (as asked), \"age\" (as asked), \
-         \"city\" (as asked), \"f\" (as asked)"
-    );
+    expect![r#"t.csv: no features are left; not used are "id" (as asked), "age" (as asked), "city" (as asked), "f" (as asked)"#]
+        .assert_eq(&refused(&options));
 }
 
 #[test]
@@ -182,10 +178,8 @@ fn a_number_that_is_not_finite_is_refused() {
     let refused = |text: &str, options: &SchemaOptions| {
         schema_of(&table(text), options).unwrap_err().to_string()
     };
-    assert_eq!(
-        refused("x,y\n1,a\n1e400,b\n-inf,b\n", &SchemaOptions::default()),
-        "t.csv line 3, column \"x\": \"1e400\" is not finite, expected a finite number"
-    );
+    expect![r#"t.csv line 3, column "x": "1e400" is not finite, expected a finite number"#]
+        .assert_eq(&refused("x,y\n1,a\n1e400,b\n-inf,b\n", &SchemaOptions::default()));
 }
 
 #[test]

@@ -129,6 +129,7 @@ mod tests {
     use super::files::{FILES, SUBFOLDER, real_files};
     use super::*;
     use crate::dataset::Targets;
+    use expect_test::expect;
     use std::fs;
 
     fn idx(dims: &[u32], values: &[u8]) -> Vec<u8> {
@@ -260,37 +261,26 @@ mod tests {
     #[test]
     fn mnist_not_found_names_the_folders() {
         let message = |searched| cannot_fetch(searched).to_string();
-        assert_eq!(
-            message(vec![PathBuf::from("a"), PathBuf::from("b")]),
-            "no MNIST files found (looked in a, b), and this build cannot fetch them: its feature \
-             `download` is off"
-        );
-        assert_eq!(
-            message(vec![]),
-            "no MNIST files found (there was no folder to look in), and this build cannot fetch \
-             them: its feature `download` is off"
-        );
+        expect!["no MNIST files found (looked in a, b), and this build cannot fetch them: its feature `download` is off"]
+            .assert_eq(&message(vec![PathBuf::from("a"), PathBuf::from("b")]));
+        expect!["no MNIST files found (there was no folder to look in), and this build cannot fetch them: its feature `download` is off"]
+            .assert_eq(&message(vec![]));
     }
 
     #[cfg(feature = "download")]
     #[test]
     fn without_a_cache_folder_nothing_is_fetched() {
         let error = fetch(None, None).expect_err("must be refused");
-        assert_eq!(
-            error.to_string(),
-            "found no cache folder of the user to fetch MNIST into, expected HOME to be set"
-        );
+        expect!["found no cache folder of the user to fetch MNIST into, expected HOME to be set"]
+            .assert_eq(&error.to_string());
     }
 
     #[cfg(not(feature = "download"))]
     #[test]
     fn without_the_feature_nothing_is_fetched() {
         let error = fetch(Some(Path::new("a")), Some(Path::new("b"))).expect_err("refused");
-        assert_eq!(
-            error.to_string(),
-            "no MNIST files found (looked in a, b), and this build cannot fetch them: its feature \
-             `download` is off"
-        );
+        expect!["no MNIST files found (looked in a, b), and this build cannot fetch them: its feature `download` is off"]
+            .assert_eq(&error.to_string());
     }
 
     // import numpy as np; np.bincount(labels); images.mean() / 255, the usual 0.1307
