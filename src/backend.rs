@@ -91,19 +91,16 @@ pub enum BackendError {
         name: String,
     },
     /// It exists, but not in this build.
-    #[error(
-        "the backend {name} is not compiled in; build with `--features {name}`, or choose one of: {}",
-        names(compiled_in())
-    )]
+    #[error("the backend {name} is not compiled in, expected one of: {}", names(compiled_in()))]
     NotCompiledIn {
         /// What was asked for.
         name: BackendName,
     },
-    /// A build with `--no-default-features` and no backend.
-    #[error("no backend is compiled in; build with `--features ndarray`, for one")]
+    /// A build without a backend's Cargo feature.
+    #[error("no backend is compiled in")]
     None,
     /// It is compiled in, but there is nothing for it to run on.
-    #[error("the backend {name} can't start: {reason}; {fix}, or choose another with `--backend`")]
+    #[error("the backend {name} can't start: {reason}; {fix}")]
     NoDevice {
         /// What was asked for.
         name: BackendName,
@@ -363,10 +360,10 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "the backend wgpu can't start: no Vulkan adapter was found; \
-             install a graphics driver, or choose another with `--backend`"
+             install a graphics driver"
         );
         let error = BackendError::None.to_string();
-        assert_eq!(error, "no backend is compiled in; build with `--features ndarray`, for one");
+        assert_eq!(error, "no backend is compiled in");
     }
 
     #[test]
@@ -380,8 +377,7 @@ mod tests {
         for name in missing {
             let error = run(Some(name), Nothing).unwrap_err();
             let message = format!(
-                "the backend {name} is not compiled in; build with `--features {name}`, \
-                 or choose one of: {}",
+                "the backend {name} is not compiled in, expected one of: {}",
                 names(compiled_in())
             );
             assert_eq!(error.to_string(), message);

@@ -10,13 +10,14 @@ use kiln::{
     model::Task,
     table::{
         ColumnKind, ColumnProfile, ColumnSchema, Profiler, Schema, SchemaOptions, TableReader,
-        Transform, Trap, infer_schema,
+        Transform, Warning, infer_schema,
     },
     tabular::Settings,
 };
 use serde::Serialize;
 
 use crate::{
+    advice::advised,
     console::Console,
     options::{Options, ReadArgs, column},
     report::{aligned, describe, kind},
@@ -61,8 +62,9 @@ pub(crate) fn run(args: Args, console: Console) -> anyhow::Result<()> {
         profiler.push(&rows);
     }
     let profiles = profiler.finish();
-    let (schema, traps) = infer_schema(&name, &profiles, &options)?;
-    let data = Data { file: name, format: describe(format), unusable, schema, profiles, traps };
+    let (schema, warnings) = infer_schema(&name, &profiles, &options)?;
+    let (format, warnings) = (describe(format), advised(&warnings));
+    let data = Data { file: name, format, unusable, schema, profiles, warnings };
     Ok(console.result(&data, || data.text())?)
 }
 
@@ -81,7 +83,7 @@ struct Data {
     unusable: usize,
     schema: Schema,
     profiles: Vec<ColumnProfile>,
-    traps: Vec<Trap>,
+    warnings: Vec<Warning>,
 }
 
 impl Data {
@@ -124,8 +126,8 @@ impl Data {
                 text += &format!("  and {more} more\n");
             }
         }
-        for trap in &self.traps {
-            text += &format!("\nlook at: {trap}");
+        for warning in &self.warnings {
+            text += &format!("\nlook at: {warning}");
         }
         text.trim_end().to_owned() + "\n"
     }

@@ -1,5 +1,6 @@
 //! The `kiln` command.
 
+mod advice;
 mod checkpoints;
 mod compare;
 mod completions;
@@ -63,7 +64,7 @@ fn main() -> ExitCode {
     match run(Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", advice::message(&error));
             ExitCode::from(exit_code::exit_code(&error))
         }
     }

@@ -4,7 +4,7 @@ use kiln::{train::Ranks, train::distributed::Engine};
 
 use crate::console::Console;
 #[cfg(feature = "mpi")]
-use crate::{checkpoints::Interrupted, exit_code::exit_code};
+use crate::{advice::message, checkpoints::Interrupted, exit_code::exit_code};
 
 /// Several processes that train together.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -112,7 +112,7 @@ impl ProcessArgs {
                 done => done.map(|()| None),
             }
         };
-        let tell = |error: &anyhow::Error| (format!("{error:#}"), i32::from(exit_code(error)));
+        let tell = |error: &anyhow::Error| (message(error), i32::from(exit_code(error)));
         match Mpi::run(start, work, tell)? {
             Some(interrupted) => Err(interrupted),
             None => Ok(()),

@@ -1,13 +1,13 @@
 //! What several commands print: tables of columns and of metrics.
 
 use kiln::{
-    table::{ColumnKind, Format, Scanned, Schema, Trap},
+    table::{ColumnKind, Format, Scanned, Schema, Warning},
     tabular::Prepared,
     tabular::assessment::Assessment,
     train::{Evaluation, Metric},
 };
 
-use crate::console::Console;
+use crate::{advice::advised, console::Console};
 
 /// Columns shown without `--verbose`.
 const MOST_COLUMNS: usize = 40;
@@ -19,7 +19,7 @@ pub(crate) struct Found<'a> {
     rows: usize,
     without_target: usize,
     schema: &'a Schema,
-    traps: &'a [Trap],
+    warnings: &'a [Warning],
 }
 
 impl<'a> From<&'a Prepared> for Found<'a> {
@@ -29,7 +29,7 @@ impl<'a> From<&'a Prepared> for Found<'a> {
             rows: prepared.table.num_rows(),
             without_target: prepared.num_without_target(),
             schema: &prepared.schema,
-            traps: &prepared.traps,
+            warnings: &prepared.warnings,
         }
     }
 }
@@ -41,14 +41,14 @@ impl<'a> From<&'a Scanned> for Found<'a> {
             rows: scanned.num_rows,
             without_target: scanned.num_rows - scanned.num_with_target,
             schema: &scanned.schema,
-            traps: &scanned.traps,
+            warnings: &scanned.warnings,
         }
     }
 }
 
-/// Says, on stderr, how a table was read and what each column is used for, and warns of traps.
+/// Says, on stderr, how a table was read and what each column is used for, and prints its warnings.
 pub(crate) fn note_table<'a>(found: impl Into<Found<'a>>, format: Format, console: Console) {
-    let Found { name, rows, without_target, schema, traps } = found.into();
+    let Found { name, rows, without_target, schema, warnings } = found.into();
     let (columns, format) = (&schema.columns, describe(format));
     console.note(format_args!("{name}: {format}, {rows} rows, {} columns", columns.len()));
     let shown = if console.is_verbose() { columns.len() } else { columns.len().min(MOST_COLUMNS) };
@@ -66,8 +66,8 @@ pub(crate) fn note_table<'a>(found: impl Into<Found<'a>>, format: Format, consol
         0 => {}
         rows => console.warn(format_args!("{rows} rows have no target and are left out")),
     }
-    for trap in traps {
-        console.warn(trap);
+    for warning in advised(warnings) {
+        console.warn(warning);
     }
 }
 

@@ -1,4 +1,4 @@
-use kiln::{table::Trap, tabular::assessment::Assessment, train::Evaluation};
+use kiln::{table::Warning, tabular::assessment::Assessment, train::Evaluation};
 use serde::Serialize;
 
 use crate::report;
@@ -29,7 +29,7 @@ pub(super) struct Summary<'a> {
     pub(super) valid_rows: usize,
     pub(super) epochs: usize,
     pub(super) kept_epoch: usize,
-    pub(super) traps: &'a [Trap],
+    pub(super) warnings: Vec<Warning>,
     pub(super) temperature: f64,
     pub(super) threshold: f64,
     pub(super) valid: Option<Measured<'a>>,

@@ -6,7 +6,7 @@ use std::{
 use kiln::{
     backend::{self, BackendName, Job, TrainBackend},
     model::Normalization,
-    table::{Format, Scanned, Table, TableFile, TableReader, Trap},
+    table::{Format, Scanned, Table, TableFile, TableReader, Warning},
     tabular::assessment::About,
     tabular::{
         Asked, Prepared, Preset, Recipe, Settings, TrainedOn, Validation, assess, scan_file, train,
@@ -17,6 +17,7 @@ use kiln::{
 };
 
 use crate::{
+    advice::advised,
     checkpoints::{Begun, CheckpointArgs, explain},
     console::{Console, print},
     options::{Options, ReadArgs, read_config},
@@ -233,10 +234,10 @@ impl Rows {
         }
     }
 
-    fn traps(&self) -> &[Trap] {
+    fn warnings(&self) -> Vec<Warning> {
         match self {
-            Self::Memory(prepared) => &prepared.traps,
-            Self::Streamed(scanned) => &scanned.traps,
+            Self::Memory(prepared) => advised(&prepared.warnings),
+            Self::Streamed(scanned) => advised(&scanned.warnings),
         }
     }
 }
@@ -324,7 +325,7 @@ impl Job for Train<'_> {
                 let about = About {
                     title: file_stem(&self.output),
                     subtitle: format!("Measured on {rows} {about_rows}"),
-                    warnings: self.rows.traps().iter().map(Trap::to_string).collect(),
+                    warnings: self.rows.warnings().iter().map(Warning::to_string).collect(),
                     ..About::model(manifest)
                 };
                 wrote.extend(self.files.report.write(assessment, &about)?);
@@ -347,7 +348,7 @@ impl Job for Train<'_> {
             valid_rows: manifest.training.valid_rows,
             epochs: outcome.history.len(),
             kept_epoch: outcome.kept_epoch,
-            traps: self.rows.traps(),
+            warnings: self.rows.warnings(),
             temperature: manifest.temperature,
             threshold: manifest.threshold,
             valid: match (&self.test, &assessment, &valid) {

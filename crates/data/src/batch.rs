@@ -83,7 +83,7 @@ impl<B: Backend> Batches<B> {
     /// A `batch_size` of 0.
     pub fn new(dataset: Dataset, batch_size: usize, device: &B::Device) -> Result<Self, DataError> {
         if batch_size == 0 {
-            return Err(DataError::BatchSize);
+            return Err(DataError::mismatch("batch_size is 0", "at least 1"));
         }
         let (rows, d_input) = (dataset.rows(), dataset.d_input());
         let num_outputs = dataset.targets().num_outputs();
@@ -249,6 +249,7 @@ fn upload<B: Backend>(data: TensorData, device: &B::Device) -> Tensor<B, 1, Int>
 mod tests {
     use super::*;
     use burn_flex::{Flex, FlexDevice};
+    use expect_test::expect;
 
     /// Row `i` has features `[i, 10 i]`, class `i % 3` and weight `i`.
     fn dataset(rows: usize) -> Dataset {
@@ -371,6 +372,6 @@ mod tests {
     #[test]
     fn batch_size_0_is_an_error() {
         let error = Batches::<Flex>::new(dataset(2), 0, &FlexDevice).expect_err("must be refused");
-        assert_eq!(error.to_string(), "batch_size is 0, expected at least 1");
+        expect!["batch_size is 0, expected at least 1"].assert_eq(&error.to_string());
     }
 }

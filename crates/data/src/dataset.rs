@@ -43,22 +43,22 @@ impl Targets {
                 check_target_count(indices.len(), rows, 1)?;
                 match indices.iter().position(|&c| c as usize >= *num_classes) {
                     None => Ok(()),
-                    Some(row) => Err(DataError::ClassOutOfRange {
-                        row,
-                        class: indices[row],
-                        num_classes: *num_classes,
-                    }),
+                    Some(row) => Err(DataError::class_index(row, indices[row], *num_classes)),
                 }
             }
-            Self::Dense { width: 0, .. } => Err(DataError::NoTargetColumns),
+            Self::Dense { width: 0, .. } => {
+                Err(DataError::mismatch("dense targets have width 0", "at least 1"))
+            }
             Self::Dense { values, width } => {
                 check_target_count(values.len(), rows, *width)?;
                 match values.iter().position(|v| !(0.0..=1.0).contains(v)) {
                     None => Ok(()),
-                    Some(at) => Err(DataError::TargetOutOfRange {
+                    Some(at) => Err(DataError::Value {
                         row: at / width,
-                        column: at % width,
-                        value: values[at],
+                        column: Some(at % width),
+                        what: "target",
+                        found: values[at].to_string(),
+                        expected: "a number from 0 to 1".to_owned(),
                     }),
                 }
             }
@@ -108,20 +108,25 @@ impl Dataset {
     /// a class index that is not below `num_classes`; a dense target outside [0, 1].
     pub fn new(features: Vec<f32>, d_input: usize, targets: Targets) -> Result<Self, DataError> {
         if d_input == 0 {
-            return Err(DataError::NoFeatures);
+            return Err(DataError::mismatch("d_input is 0", "at least 1 feature"));
         }
         if features.is_empty() {
             return Err(DataError::NoRows);
         }
         if !features.len().is_multiple_of(d_input) {
-            return Err(DataError::FeatureCount { values: features.len(), d_input });
+            return Err(DataError::mismatch(
+                format!("found {} feature values", features.len()),
+                format!("a multiple of d_input = {d_input}"),
+            ));
         }
         targets.check(features.len() / d_input)?;
         if let Some(at) = features.iter().position(|value| !value.is_finite()) {
-            return Err(DataError::FeatureNotFinite {
+            return Err(DataError::Value {
                 row: at / d_input,
-                column: at % d_input,
-                value: features[at],
+                column: Some(at % d_input),
+                what: "feature",
+                found: features[at].to_string(),
+                expected: "a finite number".to_owned(),
             });
         }
         Ok(Self { features, d_input, targets, weights: None })
@@ -148,10 +153,19 @@ impl Dataset {
     pub fn with_weights(mut self, weights: Vec<f32>) -> Result<Self, DataError> {
         let rows = self.rows();
         if weights.len() != rows {
-            return Err(DataError::WeightCount { weights: weights.len(), rows });
+            return Err(DataError::mismatch(
+                format!("found {} row weights", weights.len()),
+                format!("one for each of {rows} rows"),
+            ));
         }
         if let Some(row) = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
-            return Err(DataError::WeightOutOfRange { row, value: weights[row] });
+            return Err(DataError::Value {
+                row,
+                column: None,
+                what: "weight",
+                found: weights[row].to_string(),
+                expected: "a finite number, 0 or more".to_owned(),
+            });
         }
         if weights.iter().all(|&weight| weight == 0.0) {
             return Err(DataError::WeightsAllZero { rows });
@@ -275,7 +289,13 @@ impl Dataset {
                     stratified_split_indices(indices, *num_classes, fraction, seed)?;
                 self.hold_out(&rest, &held_out)
             }
-            Targets::Dense { width, .. } => Err(DataError::SplitDense { width: *width }),
+            Targets::Dense { width, .. } => Err(DataError::Split {
+                rows: self.rows(),
+                problem: format!(
+                    "a stratified split needs class indices as targets, found dense targets of \
+                     width {width}"
+                ),
+            }),
         }
     }
 
@@ -298,7 +318,10 @@ fn check_target_count(values: usize, rows: usize, width: usize) -> Result<(), Da
     if values.is_multiple_of(width) && values / width == rows {
         return Ok(());
     }
-    Err(DataError::TargetCount { values, rows, width })
+    Err(DataError::mismatch(
+        format!("found {values} target values"),
+        format!("{width} for each of {rows} rows"),
+    ))
 }
 
 fn select_rows(values: &[f32], width: usize, rows: &[usize]) -> Vec<f32> {
@@ -312,6 +335,7 @@ fn select_rows(values: &[f32], width: usize, rows: &[usize]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use expect_test::expect;
 
     fn classes(indices: &[u32]) -> Targets {
         Targets::Classes { indices: indices.to_vec(), num_classes: 3 }
@@ -363,38 +387,30 @@ mod tests {
 
     #[test]
     fn selecting_nothing_is_an_error() {
-        assert_eq!(
-            message(four_rows().select(&[])),
-            "the dataset has no rows, expected at least 1"
-        );
+        expect!["the dataset has no rows, expected at least 1"]
+            .assert_eq(&message(four_rows().select(&[])));
     }
 
     #[test]
     fn wrong_counts_are_errors() {
-        assert_eq!(
-            message(Dataset::new(vec![1.0], 0, classes(&[0]))),
-            "d_input is 0, expected at least 1 feature"
-        );
-        assert_eq!(
-            message(Dataset::new(vec![], 2, classes(&[]))),
-            "the dataset has no rows, expected at least 1"
-        );
-        assert_eq!(
-            message(Dataset::new(vec![1.0; 3], 2, classes(&[0]))),
-            "found 3 feature values, expected a multiple of d_input = 2"
-        );
-        assert_eq!(
-            message(Dataset::new(vec![1.0; 4], 2, classes(&[0]))),
-            "found 1 target values, expected 1 for each of 2 rows"
-        );
-        assert_eq!(
-            message(Dataset::new(vec![1.0; 4], 2, dense(&[0.0; 5], 3))),
-            "found 5 target values, expected 3 for each of 2 rows"
-        );
-        assert_eq!(
-            message(Dataset::new(vec![1.0; 4], 2, dense(&[], 0))),
-            "dense targets have width 0, expected at least 1"
-        );
+        expect!["d_input is 0, expected at least 1 feature"].assert_eq(&message(Dataset::new(
+            vec![1.0],
+            0,
+            classes(&[0]),
+        )));
+        expect!["the dataset has no rows, expected at least 1"].assert_eq(&message(Dataset::new(
+            vec![],
+            2,
+            classes(&[]),
+        )));
+        expect!["found 3 feature values, expected a multiple of d_input = 2"]
+            .assert_eq(&message(Dataset::new(vec![1.0; 3], 2, classes(&[0]))));
+        expect!["found 1 target values, expected 1 for each of 2 rows"]
+            .assert_eq(&message(Dataset::new(vec![1.0; 4], 2, classes(&[0]))));
+        expect!["found 5 target values, expected 3 for each of 2 rows"]
+            .assert_eq(&message(Dataset::new(vec![1.0; 4], 2, dense(&[0.0; 5], 3))));
+        expect!["dense targets have width 0, expected at least 1"]
+            .assert_eq(&message(Dataset::new(vec![1.0; 4], 2, dense(&[], 0))));
     }
 
     #[test]
@@ -415,10 +431,8 @@ mod tests {
 
     #[test]
     fn target_out_of_range_is_an_error() {
-        assert_eq!(
-            message(Dataset::new(vec![1.0; 2], 1, classes(&[2, 3]))),
-            "row 1 (counted from 0): class index is 3, expected one below 3"
-        );
+        expect!["row 1 (counted from 0): class index is 3, expected one below 3"]
+            .assert_eq(&message(Dataset::new(vec![1.0; 2], 1, classes(&[2, 3]))));
         for (value, found) in [(f32::NAN, "NaN"), (-0.5, "-0.5"), (1.5, "1.5")] {
             let targets = dense(&[0.0, 1.0, 0.5, value], 2);
             assert_eq!(
@@ -433,10 +447,8 @@ mod tests {
 
     #[test]
     fn wrong_weights_are_errors() {
-        assert_eq!(
-            message(four_rows().with_weights(vec![1.0; 3])),
-            "found 3 row weights, expected one for each of 4 rows"
-        );
+        expect!["found 3 row weights, expected one for each of 4 rows"]
+            .assert_eq(&message(four_rows().with_weights(vec![1.0; 3])));
         for (value, found) in [(f32::NAN, "NaN"), (-1.0, "-1"), (f32::INFINITY, "inf")] {
             assert_eq!(
                 message(four_rows().with_weights(vec![1.0, value, 1.0, 1.0])),
@@ -445,10 +457,8 @@ mod tests {
                 )
             );
         }
-        assert_eq!(
-            message(four_rows().with_weights(vec![0.0; 4])),
-            "the weights of all 4 rows are 0, expected at least one above 0"
-        );
+        expect!["the weights of all 4 rows are 0, expected at least one above 0"]
+            .assert_eq(&message(four_rows().with_weights(vec![0.0; 4])));
     }
 
     #[test]
@@ -481,18 +491,16 @@ mod tests {
     fn split_part_without_weight_is_an_error() {
         let dataset = Dataset::new(vec![1.0; 2], 1, classes(&[0, 0])).expect("valid dataset");
         let dataset = dataset.with_weights(vec![1.0, 0.0]).expect("valid weights");
-        assert_eq!(
-            message(dataset.split(0.5, 0)),
-            "the weights of all 1 rows are 0, expected at least one above 0"
-        );
+        expect!["the weights of all 1 rows are 0, expected at least one above 0"]
+            .assert_eq(&message(dataset.split(0.5, 0)));
     }
 
     #[test]
     fn dense_targets_cannot_be_stratified() {
         let dataset = Dataset::new(vec![1.0; 2], 1, dense(&[0.0, 1.0], 1)).expect("valid dataset");
-        assert_eq!(
-            message(dataset.split_stratified(0.5, 0)),
+        expect![
             "a stratified split needs class indices as targets, found dense targets of width 1"
-        );
+        ]
+        .assert_eq(&message(dataset.split_stratified(0.5, 0)));
     }
 }

@@ -66,22 +66,29 @@ pub fn read_idx_from(reader: impl Read, path: impl AsRef<Path>) -> Result<Idx, D
         count.checked_mul(dim).filter(|&count| count <= MAX_VALUES)
     });
     let Some(expected) = count else {
-        return Err(DataError::IdxTooLarge { path: path.to_owned(), dims, limit: MAX_VALUES });
+        return Err(DataError::idx(
+            path,
+            format_args!("IDX dimensions {dims:?} mean more than {MAX_VALUES} values"),
+        ));
     };
 
     // One byte more than expected, to see that nothing follows. For gzip, reaching the end is also
     // what verifies the checksum.
     let values = read_up_to(&mut reader, expected + 1, path)?;
     if values.len() < expected {
-        return Err(DataError::IdxTruncated {
-            path: path.to_owned(),
-            found: values.len(),
-            expected,
-            dims,
-        });
+        return Err(DataError::idx(
+            path,
+            format_args!(
+                "{} values, expected {expected} for IDX dimensions {dims:?}",
+                values.len()
+            ),
+        ));
     }
     if values.len() > expected {
-        return Err(DataError::IdxTrailing { path: path.to_owned(), expected, dims });
+        return Err(DataError::idx(
+            path,
+            format_args!("more bytes after the {expected} values of IDX dimensions {dims:?}"),
+        ));
     }
     Ok(Idx { dims, values })
 }
@@ -89,24 +96,33 @@ pub fn read_idx_from(reader: impl Read, path: impl AsRef<Path>) -> Result<Idx, D
 fn read_dims(reader: &mut impl Read, path: &Path) -> Result<Vec<usize>, DataError> {
     let magic = read_up_to(reader, 4, path)?;
     let &[zero, also_zero, code, rank] = magic.as_slice() else {
-        return Err(DataError::IdxHeaderTruncated { path: path.to_owned(), found: magic.len() });
+        return Err(header_cut_off(path, magic.len()));
     };
     if [zero, also_zero] != [0, 0] {
-        return Err(DataError::IdxMagic { path: path.to_owned(), found: [zero, also_zero] });
+        return Err(DataError::idx(
+            path,
+            format_args!(
+                "starts with bytes {:?}, expected [0, 0] (an IDX file)",
+                [zero, also_zero]
+            ),
+        ));
     }
     if code != UNSIGNED_BYTE {
-        return Err(DataError::IdxType { path: path.to_owned(), code });
+        return Err(DataError::idx(
+            path,
+            format_args!("IDX element type is {code:#04x}, expected 0x08 (unsigned byte)"),
+        ));
     }
     let rank = usize::from(rank);
     if !(1..=MAX_DIMS).contains(&rank) {
-        return Err(DataError::IdxRank { path: path.to_owned(), found: rank, limit: MAX_DIMS });
+        return Err(DataError::idx(
+            path,
+            format_args!("{rank} IDX dimensions, expected 1 to {MAX_DIMS}"),
+        ));
     }
     let dims = read_up_to(reader, 4 * rank, path)?;
     if dims.len() < 4 * rank {
-        return Err(DataError::IdxHeaderTruncated {
-            path: path.to_owned(),
-            found: magic.len() + dims.len(),
-        });
+        return Err(header_cut_off(path, magic.len() + dims.len()));
     }
     let (dims, _) = dims.as_chunks::<4>();
     Ok(dims.iter().map(|&dim| u32::from_be_bytes(dim) as usize).collect())
@@ -120,12 +136,15 @@ fn read_up_to(reader: &mut impl Read, limit: usize, path: &Path) -> Result<Vec<u
 }
 
 fn read_error(source: io::Error, path: &Path) -> DataError {
-    let path = path.to_owned();
     // To `read_to_end` a plain file's end is no error, so only the gzip decoder reports this.
     if source.kind() == io::ErrorKind::UnexpectedEof {
-        return DataError::GzipTruncated { path };
+        return DataError::idx(path, "the gzip stream is cut off");
     }
-    DataError::Read { path, source }
+    DataError::Read { path: path.to_owned(), source }
+}
+
+fn header_cut_off(path: &Path, bytes: usize) -> DataError {
+    DataError::idx(path, format_args!("ends after {bytes} bytes, inside the IDX header"))
 }
 
 #[cfg(test)]
@@ -134,6 +153,7 @@ mod tests {
     use std::error::Error;
     use std::io::Write;
 
+    use expect_test::expect;
     use flate2::Compression;
     use flate2::write::GzEncoder;
     use rand::RngExt;
@@ -183,7 +203,7 @@ mod tests {
         }
         let packed = gzip(&SMALL);
         for end in 2..packed.len() {
-            assert_eq!(message(&packed[..end]), "a.idx: the gzip stream is cut off");
+            expect!["a.idx: the gzip stream is cut off"].assert_eq(&message(&packed[..end]));
         }
     }
 
@@ -195,38 +215,27 @@ mod tests {
         assert_eq!(message(&gzip(&longer)), expected);
 
         let junk_after_gzip = [gzip(&SMALL), vec![1; 20]].concat();
-        assert_eq!(message(&junk_after_gzip), "cannot read a.idx");
+        expect!["cannot read a.idx"].assert_eq(&message(&junk_after_gzip));
     }
 
     #[test]
     fn wrong_header_is_an_error() {
-        assert_eq!(
-            message(b"PK\x03\x04"),
-            "a.idx: starts with bytes [80, 75], expected [0, 0] (an IDX file)"
-        );
-        assert_eq!(
-            message(&[0, 0, 0x0d, 1, 0, 0, 0, 0]),
-            "a.idx: IDX element type is 0x0d, expected 0x08 (unsigned byte)"
-        );
-        assert_eq!(message(&[0, 0, 8, 0]), "a.idx: 0 IDX dimensions, expected 1 to 4");
-        assert_eq!(message(&[0, 0, 8, 5]), "a.idx: 5 IDX dimensions, expected 1 to 4");
+        expect!["a.idx: starts with bytes [80, 75], expected [0, 0] (an IDX file)"]
+            .assert_eq(&message(b"PK\x03\x04"));
+        expect!["a.idx: IDX element type is 0x0d, expected 0x08 (unsigned byte)"]
+            .assert_eq(&message(&[0, 0, 0x0d, 1, 0, 0, 0, 0]));
+        expect!["a.idx: 0 IDX dimensions, expected 1 to 4"].assert_eq(&message(&[0, 0, 8, 0]));
+        expect!["a.idx: 5 IDX dimensions, expected 1 to 4"].assert_eq(&message(&[0, 0, 8, 5]));
     }
 
     #[test]
     fn hostile_dimensions_are_refused_before_reading() {
-        assert_eq!(
-            message(&header(&[u32::MAX; 4])),
-            "a.idx: IDX dimensions [4294967295, 4294967295, 4294967295, 4294967295] mean more than \
-             1073741824 values"
-        );
-        assert_eq!(
-            message(&header(&[(1 << 30) + 1])),
-            "a.idx: IDX dimensions [1073741825] mean more than 1073741824 values"
-        );
-        assert_eq!(
-            message(&header(&[1 << 30])),
-            "a.idx: 0 values, expected 1073741824 for IDX dimensions [1073741824]"
-        );
+        expect!["a.idx: IDX dimensions [4294967295, 4294967295, 4294967295, 4294967295] mean more than 1073741824 values"]
+            .assert_eq(&message(&header(&[u32::MAX; 4])));
+        expect!["a.idx: IDX dimensions [1073741825] mean more than 1073741824 values"]
+            .assert_eq(&message(&header(&[(1 << 30) + 1])));
+        expect!["a.idx: 0 values, expected 1073741824 for IDX dimensions [1073741824]"]
+            .assert_eq(&message(&header(&[1 << 30])));
     }
 
     #[test]
@@ -235,11 +244,9 @@ mod tests {
         let checksum = packed.len() - 8;
         packed[checksum] ^= 1;
         let error = read_idx_from(&packed[..], "a.idx").expect_err("must be refused");
-        assert_eq!(error.to_string(), "cannot read a.idx");
-        assert_eq!(
-            error.source().expect("a source").to_string(),
-            "corrupt gzip stream does not have a matching checksum"
-        );
+        expect!["cannot read a.idx"].assert_eq(&error.to_string());
+        expect!["corrupt gzip stream does not have a matching checksum"]
+            .assert_eq(&error.source().expect("a source").to_string());
     }
 
     #[test]

@@ -73,26 +73,33 @@ pub(crate) fn digit_images(
     let [count, height, width] = match images.dims[..] {
         [count, height, width] if count * height * width > 0 => [count, height, width],
         _ => {
-            return Err(DataError::ImageDims {
-                path: images_path.to_owned(),
-                dims: images.dims.clone(),
-            });
+            return Err(DataError::idx(
+                images_path,
+                format_args!(
+                    "IDX dimensions are {:?}, expected [images, height, width], none of them 0",
+                    images.dims
+                ),
+            ));
         }
     };
     if labels.dims != [count] {
-        return Err(DataError::LabelDims {
-            path: labels_path.to_owned(),
-            dims: labels.dims.clone(),
-            images: count,
-        });
+        return Err(DataError::idx(
+            labels_path,
+            format_args!(
+                "IDX dimensions are {:?}, expected [{count}], one label per image",
+                labels.dims
+            ),
+        ));
     }
     if let Some(row) = labels.values.iter().position(|&label| label >= NUM_CLASSES) {
-        return Err(DataError::LabelOutOfRange {
-            path: labels_path.to_owned(),
-            row,
-            label: labels.values[row],
-            max: NUM_CLASSES - 1,
-        });
+        return Err(DataError::idx(
+            labels_path,
+            format_args!(
+                "row {row} (counted from 0): label is {}, expected 0 to {}",
+                labels.values[row],
+                NUM_CLASSES - 1
+            ),
+        ));
     }
     let full = f32::from(full);
     let features = images.values.iter().map(|&pixel| f32::from(pixel) / full).collect();

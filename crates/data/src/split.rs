@@ -46,7 +46,13 @@ pub fn stratified_split_indices(
     let sizes = class_sizes(classes, num_classes)?;
     let mut to_hold_out = apportion(&sizes, total);
     if to_hold_out.iter().all(|&count| count == 0) {
-        return Err(DataError::SplitSingleRows { rows });
+        return Err(DataError::Split {
+            rows,
+            problem: format!(
+                "none of the {rows} rows can be held out class by class: every class has only one \
+                 row"
+            ),
+        });
     }
 
     let (mut rest, mut held_out) = (Vec::new(), Vec::new());
@@ -87,7 +93,10 @@ pub fn folds(rows: usize, folds: usize, seed: u64) -> Result<Vec<u32>, DataError
 pub fn stratified_folds(classes: &[u32], folds: usize, seed: u64) -> Result<Vec<u32>, DataError> {
     let rows = classes.len();
     if !(2..=rows).contains(&folds) {
-        return Err(DataError::FoldCount { folds, rows });
+        return Err(DataError::mismatch(
+            format!("found {folds} folds"),
+            format!("2 to {rows}, the number of rows"),
+        ));
     }
     let mut order = shuffled(rows, &mut seeded_rng(seed, *b"folds\0\0\0", 0));
     // Stable: the rows of a class stay shuffled.
@@ -106,7 +115,13 @@ fn held_out_rows(rows: usize, fraction: f64) -> Result<usize, DataError> {
     }
     let held_out = (rows as f64 * fraction).round() as usize;
     if held_out == 0 || held_out == rows {
-        return Err(DataError::SplitEmpty { rows, fraction, held_out });
+        return Err(DataError::Split {
+            rows,
+            problem: format!(
+                "holding out {fraction} of {rows} rows takes {held_out} of them, expected 1 or \
+                 more to be taken and 1 or more to stay"
+            ),
+        });
     }
     Ok(held_out)
 }
@@ -114,11 +129,8 @@ fn held_out_rows(rows: usize, fraction: f64) -> Result<usize, DataError> {
 fn class_sizes(classes: &[u32], num_classes: usize) -> Result<Vec<usize>, DataError> {
     let mut sizes = vec![0; num_classes];
     for (row, &class) in classes.iter().enumerate() {
-        *sizes.get_mut(class as usize).ok_or(DataError::ClassOutOfRange {
-            row,
-            class,
-            num_classes,
-        })? += 1;
+        let size = sizes.get_mut(class as usize);
+        *size.ok_or_else(|| DataError::class_index(row, class, num_classes))? += 1;
     }
     Ok(sizes)
 }
@@ -160,6 +172,7 @@ fn apportion(sizes: &[usize], total: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use expect_test::expect;
 
     fn held_out_counts(classes: &[u32], num_classes: usize, fraction: f64) -> Vec<usize> {
         let (rest, held_out) =
@@ -261,19 +274,15 @@ mod tests {
     #[test]
     fn classes_of_one_row_cannot_be_stratified() {
         let error = stratified_split_indices(&[2, 0, 1], 3, 0.5, 0).expect_err("must be refused");
-        assert_eq!(
-            error.to_string(),
-            "none of the 3 rows can be held out class by class: every class has only one row"
-        );
+        expect!["none of the 3 rows can be held out class by class: every class has only one row"]
+            .assert_eq(&error.to_string());
     }
 
     #[test]
     fn class_out_of_range_cannot_be_stratified() {
         let error = stratified_split_indices(&[0, 3], 3, 0.5, 0).expect_err("must be refused");
-        assert_eq!(
-            error.to_string(),
-            "row 1 (counted from 0): class index is 3, expected one below 3"
-        );
+        expect!["row 1 (counted from 0): class index is 3, expected one below 3"]
+            .assert_eq(&error.to_string());
     }
 
     #[test]

@@ -114,20 +114,14 @@ impl<'a> Entry<'a> {
 impl From<TableError> for Problem {
     fn from(error: TableError) -> Self {
         let detail = error.to_string();
-        let line = |line: u64| Some(Location::Line(line));
         match error {
             TableError::Row { problem, .. } => Self::rows(vec![problem]),
-            TableError::NoColumn { column, .. } => {
-                Self { column: Some(column), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
-            }
-            TableError::NoColumns { columns, .. } => Self {
-                column: columns.into_iter().next().map(|(column, _)| column),
+            TableError::NoColumns { missing, .. } => Self {
+                column: missing.into_iter().next().map(|(column, _)| column),
                 ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
             },
-            TableError::RecordTooLong { line: at, .. }
-            | TableError::RecordTooWide { line: at, .. }
-            | TableError::OpenQuote { line: at, .. } => {
-                Self { location: line(at), ..Self::bad_request(detail) }
+            TableError::Record { line, .. } => {
+                Self { location: Some(Location::Line(line)), ..Self::bad_request(detail) }
             }
             _ => Self::bad_request(detail),
         }

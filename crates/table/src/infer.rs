@@ -2,12 +2,12 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::TableError;
+use crate::error::{TableError, left_out};
 use crate::names::column_index;
 use crate::preprocess::boolean_pair;
 use crate::profile::{ColumnProfile, MISSING};
 use crate::schema::{ColumnKind, ColumnSchema, Schema};
-use crate::warnings::Trap;
+use crate::warnings::{Warning, WarningKind};
 
 /// Share of numbers from which on the other values of a column are taken for missing.
 const MOSTLY_NUMBERS: f64 = 0.95;
@@ -66,17 +66,17 @@ pub fn infer_schema(
     table: &str,
     profiles: &[ColumnProfile],
     options: &SchemaOptions,
-) -> Result<(Schema, Vec<Trap>), TableError> {
+) -> Result<(Schema, Vec<Warning>), TableError> {
     let asked = asked(table, profiles, options)?;
-    let mut traps = Vec::new();
+    let mut warnings = Vec::new();
     let mut columns = Vec::with_capacity(profiles.len());
     for (index, profile) in profiles.iter().enumerate() {
         let (kind, reason, missing) = match asked.get(&index) {
             Some((kind, _)) => (*kind, "as asked".to_owned(), Vec::new()),
-            None => inferred(profile, &mut traps),
+            None => inferred(profile, &mut warnings),
         };
         if let (ColumnKind::Numeric, Some((location, value))) = (kind, &profile.first_not_finite) {
-            return Err(TableError::NumberNotFinite {
+            return Err(TableError::NotFinite {
                 table: table.to_owned(),
                 location: *location,
                 column: profile.name.clone(),
@@ -86,11 +86,12 @@ pub fn infer_schema(
         columns.push(ColumnSchema { name: profile.name.clone(), kind, reason, missing });
     }
     if !columns.iter().any(|column| column.kind.is_feature()) {
-        let left_out = columns.into_iter().filter(|column| column.kind == ColumnKind::Ignored);
-        let columns = left_out.map(|column| (column.name, column.reason)).collect();
-        return Err(TableError::NoFeatureColumns { table: table.to_owned(), columns });
+        let ignored = columns.into_iter().filter(|column| column.kind == ColumnKind::Ignored);
+        let ignored: Vec<_> = ignored.map(|column| (column.name, column.reason)).collect();
+        let problem = format_args!("no features are left{}", left_out(&ignored));
+        return Err(TableError::table(table, problem));
     }
-    Ok((Schema { columns, missing: options.missing_texts() }, traps))
+    Ok((Schema { columns, missing: options.missing_texts() }, warnings))
 }
 
 /// The kinds that the options give columns, by index, each with the option's name.
@@ -114,11 +115,13 @@ fn asked(
             let index = column_index(table, &names, name)?;
             match asked.insert(index, (kind, option)) {
                 Some((_, other)) if other != option => {
-                    return Err(TableError::ColumnTwoUses {
-                        column: name.clone(),
-                        first: other,
-                        second: option,
-                    });
+                    return Err(TableError::setting(
+                        option,
+                        format_args!(
+                            "column {name:?} is named as {other} and as {option}, expected one use \
+                             of it"
+                        ),
+                    ));
                 }
                 _ => {}
             }
@@ -127,9 +130,13 @@ fn asked(
     Ok(asked)
 }
 
-fn inferred(profile: &ColumnProfile, traps: &mut Vec<Trap>) -> (ColumnKind, String, Vec<String>) {
-    let name = &profile.name;
-    let mut trap = |message| traps.push(Trap { column: Some(name.clone()), message });
+fn inferred(
+    profile: &ColumnProfile,
+    warnings: &mut Vec<Warning>,
+) -> (ColumnKind, String, Vec<String>) {
+    let mut warn = |kind, message| {
+        warnings.push(Warning { kind, column: Some(profile.name.clone()), message });
+    };
     let values = profile.values();
     if values == 0 {
         return (ColumnKind::Ignored, "every value is missing".to_owned(), Vec::new());
@@ -144,9 +151,8 @@ fn inferred(profile: &ColumnProfile, traps: &mut Vec<Trap>) -> (ColumnKind, Stri
     }
     if profile.numbers == values {
         if is_count(profile) {
-            trap(format!(
-                "counts the rows, so it is left out; --numeric {name} keeps it as a number"
-            ));
+            let message = "counts the rows, so it is left out".to_owned();
+            warn(WarningKind::RowNumbers, message);
             return (ColumnKind::Ignored, "successive whole numbers".to_owned(), Vec::new());
         }
         return (ColumnKind::Numeric, format!("all {values} values are numbers"), Vec::new());
@@ -154,10 +160,8 @@ fn inferred(profile: &ColumnProfile, traps: &mut Vec<Trap>) -> (ColumnKind, Stri
     if let (true, Some((location, first))) = (mostly_numbers(profile), &profile.first_not_number) {
         let others = profile.not_numbers.iter().skip(1);
         let others: String = others.map(|text| format!(", {text:?}")).collect();
-        trap(format!(
-            "{first:?} ({location}){others} among numbers: taken for missing; --categorical {name} \
-             keeps all values as names"
-        ));
+        let message = format!("{first:?} ({location}){others} among numbers: taken for missing");
+        warn(WarningKind::NotNumbers, message);
         let reason =
             format!("{} of {values} values are numbers, the others missing", profile.numbers);
         return (ColumnKind::Numeric, reason, profile.not_numbers.clone());
@@ -165,24 +169,25 @@ fn inferred(profile: &ColumnProfile, traps: &mut Vec<Trap>) -> (ColumnKind, Stri
     if let Some((_, first)) = &profile.first_not_number {
         let mostly = |count: usize| 2 * count > values;
         if mostly(profile.decimal_commas) {
-            trap(format!(
+            let message = format!(
                 "{first:?} looks like a number with a decimal comma, expected a point; such values \
                  are taken for names"
-            ));
+            );
+            warn(WarningKind::DecimalCommas, message);
         } else if mostly(profile.hexadecimals) {
-            trap(format!(
+            let message = format!(
                 "{first:?} looks like a hexadecimal number, expected a decimal one; such values are \
                  taken for names"
-            ));
+            );
+            warn(WarningKind::Hexadecimals, message);
         }
     }
     let distinct = profile.distinct;
     if distinct as f64 > MOSTLY_DISTINCT * profile.distinct_of as f64 && values > FEW_ROWS {
         let of = profile.distinct_of;
-        trap(format!(
-            "{distinct} different texts in {of} values name the rows, so it is left out; \
-             --categorical {name} keeps it"
-        ));
+        let message =
+            format!("{distinct} different texts in {of} values name the rows, so it is left out");
+        warn(WarningKind::Identifier, message);
         return (ColumnKind::Ignored, "nearly every value is different".to_owned(), Vec::new());
     }
     let more = if profile.distinct_of < values { "at least " } else { "" };

@@ -58,5 +58,5 @@ pub use schema::{ColumnKind, ColumnSchema, Schema};
 pub use stream::{HoldOut, ScanOptions, Scanned, StreamedBatches, StreamedRows, scan};
 pub use table::Table;
 pub use target::{EncodedTargets, TargetEncoder, TargetForm, TargetKind};
-pub use warnings::{Trap, target_traps};
+pub use warnings::{Warning, WarningKind, target_warnings};
 pub use weights::read_weights;

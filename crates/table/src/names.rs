@@ -8,17 +8,17 @@ use crate::error::TableError;
 ///
 /// # Errors
 ///
-/// [`TableError::NoColumn`], which suggests the name nearest to it.
+/// [`TableError::NoColumns`], which suggests the name nearest to it.
 pub fn column_index(table: &str, columns: &[String], name: &str) -> Result<usize, TableError> {
     let found = columns.iter().position(|column| column == name);
     found.ok_or_else(|| no_column(table, columns, name))
 }
 
 pub(crate) fn no_column(table: &str, columns: &[String], name: &str) -> TableError {
-    TableError::NoColumn {
+    let nearest = nearest(name, columns.iter().map(String::as_str)).map(str::to_owned);
+    TableError::NoColumns {
         table: table.to_owned(),
-        column: name.to_owned(),
-        nearest: nearest(name, columns.iter().map(String::as_str)).map(str::to_owned),
+        missing: vec![(name.to_owned(), nearest)],
         columns: columns.to_vec(),
     }
 }
@@ -46,8 +46,14 @@ pub(crate) fn column_names(table: &str, names: Vec<String>) -> Result<Vec<String
             name = format!("column_{}", index + 1);
         }
         if let Some(first) = positions.insert(name.clone(), index + 1) {
-            let table = table.to_owned();
-            return Err(TableError::ColumnTwice { table, column: name, first, second: index + 1 });
+            let second = index + 1;
+            return Err(TableError::table(
+                table,
+                format_args!(
+                    "columns {first} and {second} (counted from 1) are both named {name:?}, \
+                     expected different names"
+                ),
+            ));
         }
         columns.push(name);
     }

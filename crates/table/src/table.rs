@@ -63,10 +63,7 @@ impl Table {
                 continue;
             }
             let batch = filter_record_batch(&rows.batch, &BooleanArray::from(mask.to_vec()));
-            let batch = batch.map_err(|error| TableError::Arrow {
-                table: self.name.clone(),
-                reason: error.to_string(),
-            })?;
+            let batch = batch.map_err(|error| TableError::table(&self.name, error))?;
             let lines = match rows.lines.as_slice() {
                 [] => Vec::new(),
                 lines => kept.iter().map(|row| lines[*row]).collect(),
@@ -87,7 +84,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`TableError::NoColumn`], which suggests the name nearest to it.
+    /// [`TableError::NoColumns`], which suggests the name nearest to it.
     pub fn column(&self, name: &str) -> Result<usize, TableError> {
         column_index(&self.name, &self.columns, name)
     }
@@ -130,6 +127,8 @@ pub(crate) fn typed_table(name: &str, columns: Vec<(&str, arrow_array::ArrayRef)
 mod tests {
     use std::io::Cursor;
 
+    use expect_test::expect;
+
     use super::Table;
     use crate::cells::Cells;
     use crate::read::{ReadOptions, TableReader};
@@ -146,8 +145,8 @@ mod tests {
         let first = Cells::new(rows.batch.column(0)).get(0);
         assert_eq!(first.text(&mut scratch), Some("3"));
         assert_eq!((some.num_rows(), rows.picked.as_slice()), (2, &[2, 3][..]));
-        assert_eq!(rows.location(0).to_string(), "line 4");
+        expect!["line 4"].assert_eq(&rows.location(0).to_string());
         let none = table.filter(&[false; 4]).unwrap_err();
-        assert_eq!(none.to_string(), "the dataset has no rows, expected at least 1");
+        expect!["the dataset has no rows, expected at least 1"].assert_eq(&none.to_string());
     }
 }

@@ -14,15 +14,40 @@ const ROWS_PER_VALUE: usize = 5;
 
 /// Something in the data that may make a network worse than it looks, or look better than it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Trap {
-    /// The column, where it is about one.
+pub struct Warning {
+    /// What it warns of.
+    pub kind: WarningKind,
+    /// The column, if the warning is about one.
     pub column: Option<String>,
-    /// What was found, and what can be done.
+    /// What was found, and what follows.
     pub message: String,
 }
 
+/// What a [`Warning`] warns of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WarningKind {
+    /// A column counts the rows, so it is left out.
+    RowNumbers,
+    /// Nearly every text of a column is different, so it is left out.
+    Identifier,
+    /// Some values of a numeric column are not numbers, and are taken for missing.
+    NotNumbers,
+    /// Numbers with a decimal comma, which are taken for names.
+    DecimalCommas,
+    /// Hexadecimal numbers, which are taken for names.
+    Hexadecimals,
+    /// A feature alone determines the class of every row.
+    TargetLeak,
+    /// Some rows are copies of others.
+    CopiedRows,
+    /// Some classes have only one row.
+    SingleRows,
+}
+
 /// `column "id": counts the rows, …`.
-impl std::fmt::Display for Trap {
+impl std::fmt::Display for Warning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.column {
             Some(column) => write!(f, "column {column:?}: {}", self.message),
@@ -31,18 +56,18 @@ impl std::fmt::Display for Trap {
     }
 }
 
-/// The traps that show only beside the target: rows that occur several times, and features that alone
-/// tell the class of every row.
+/// The warnings that need the target: of copied rows, and of features that alone determine the
+/// class of every row.
 ///
 /// There are none where the schema has not just one target column.
-pub fn target_traps(table: &Table, schema: &Schema) -> Vec<Trap> {
+pub fn target_warnings(table: &Table, schema: &Schema) -> Vec<Warning> {
     let hasher = RandomState::new();
     let targets: Vec<_> = columns_of(table, schema, |kind| kind == ColumnKind::Target).collect();
     let [(target, target_index)] = targets[..] else { return Vec::new() };
     let classes = column_keys(table, schema, target, target_index, &hasher);
     let num_classes = classes.iter().flatten().collect::<HashSet<_>>().len();
 
-    let mut traps = Vec::new();
+    let mut warnings = Vec::new();
     let mut row_hashes = vec![0; table.num_rows()];
     add_keys(&mut row_hashes, &classes, &hasher);
     for (column, index) in columns_of(table, schema, ColumnKind::is_feature) {
@@ -56,12 +81,10 @@ pub fn target_traps(table: &Table, schema: &Schema) -> Vec<Trap> {
             && (one_class_each(&pairs)
                 || (column.kind == ColumnKind::Numeric && one_range_each(pairs, num_classes)));
         if gives_away {
-            let name = &column.name;
-            let message = format!(
-                "alone tells the class of every row, so it may give the target away; --ignore {name} \
-                 leaves it out"
-            );
-            traps.push(Trap { column: Some(name.clone()), message });
+            let message =
+                "alone tells the class of every row, so it may give the target away".to_owned();
+            let column = Some(column.name.clone());
+            warnings.push(Warning { kind: WarningKind::TargetLeak, column, message });
         }
     }
 
@@ -72,9 +95,9 @@ pub fn target_traps(table: &Table, schema: &Schema) -> Vec<Trap> {
             "{copies} of {rows} rows are copies of earlier ones, class included; where a copy is held \
              out, its score says little"
         );
-        traps.insert(0, Trap { column: None, message });
+        warnings.insert(0, Warning { kind: WarningKind::CopiedRows, column: None, message });
     }
-    traps
+    warnings
 }
 
 /// Whether each value occurs with one class only, and often enough for that to mean something.

@@ -8,7 +8,7 @@ use crate::table::Table;
 ///
 /// # Errors
 ///
-/// [`TableError::NoColumn`]; [`TableError::Row`] for the first row whose weight is missing, or is not
+/// [`TableError::NoColumns`]; [`TableError::Row`] for the first row whose weight is missing, or is not
 /// a finite number, 0 or more, and for one that could not be split into columns.
 pub fn read_weights(table: &Table, column: &str) -> Result<Vec<f32>, TableError> {
     let index = table.column(column)?;
@@ -45,6 +45,7 @@ mod tests {
     use super::*;
     use crate::rows::RowProblem;
     use crate::table::text_table;
+    use expect_test::expect;
 
     #[test]
     fn weights_are_finite_and_0_or_more() {
@@ -62,10 +63,8 @@ mod tests {
                 )
             );
         }
-        assert_eq!(
-            read_weights(&table, "W").expect_err("must be refused").to_string(),
-            "data.csv: no column \"W\"; did you mean \"w\"?"
-        );
+        expect![r#"data.csv: no column "W"; did you mean "w"?"#]
+            .assert_eq(&read_weights(&table, "W").expect_err("must be refused").to_string());
     }
 
     #[test]
@@ -79,9 +78,7 @@ mod tests {
             message: "found 3 values, expected 1".to_owned(),
         }];
         table.set_chunks(vec![rows]);
-        assert_eq!(
-            read_weights(&table, "w").expect_err("must be refused").to_string(),
-            "data.csv line 3: found 3 values, expected 1"
-        );
+        expect!["data.csv line 3: found 3 values, expected 1"]
+            .assert_eq(&read_weights(&table, "w").expect_err("must be refused").to_string());
     }
 }

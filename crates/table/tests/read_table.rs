@@ -9,6 +9,7 @@ use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray,
     Float32Array, Int32Array, LargeStringArray, RecordBatch, StringViewArray, UInt64Array,
 };
+use expect_test::expect;
 use kiln_table::{Cell, Cells, Format, ReadOptions, Table, TableError, TableReader};
 
 fn reader(text: impl AsRef<[u8]>) -> Result<TableReader, TableError> {
@@ -79,11 +80,8 @@ fn options_come_before_what_is_found() {
     let Err(error) = TableReader::from_reader(Cursor::new("1,2\n"), "t.csv", &options) else {
         panic!("a quote was taken for a delimiter");
     };
-    assert_eq!(
-        error.to_string(),
-        "the delimiter can be any character of ASCII but a double quote, a line feed and a carriage \
-         return"
-    );
+    expect!["the delimiter can be any character of ASCII but a double quote, a line feed and a carriage return"]
+        .assert_eq(&error.to_string());
 }
 
 #[test]
@@ -95,9 +93,9 @@ fn a_limit_on_columns_is_kept() {
     let mut three = with("a,b,c\n1,2,3\n1,2,3,4\n").unwrap();
     assert_eq!(three.columns(), ["a", "b", "c"]);
     let error = three.next().unwrap().unwrap_err();
-    assert_eq!(error.to_string(), "t.csv line 3: more than 3 fields");
+    expect!["t.csv line 3: more than 3 fields"].assert_eq(&error.to_string());
     let Err(error) = with("a,b,c,d\n1,2,3,4\n") else { panic!("four columns were taken") };
-    assert_eq!(error.to_string(), "t.csv line 1: more than 3 fields");
+    expect!["t.csv line 1: more than 3 fields"].assert_eq(&error.to_string());
 }
 
 #[test]
@@ -134,60 +132,41 @@ fn rows_that_cannot_be_split_are_null_and_the_others_are_read() {
 
 #[test]
 fn bad_text_is_refused_with_its_line() {
-    assert_eq!(refused(""), "t.csv is empty, expected a table");
-    assert_eq!(refused("\u{feff}"), "t.csv is empty, expected a table");
-    assert_eq!(refused("\u{feff}\r\n\n"), "t.csv is empty, expected a table");
-    assert_eq!(refused("\n\r\n"), "t.csv is empty, expected a table");
-    assert_eq!(refused("a,b\n"), "t.csv has no rows, only names of columns");
-    assert_eq!(
-        refused("a,b,c,b\n1,2,3,4\n"),
-        "t.csv: columns 2 and 4 (counted from 1) are both named \"b\", expected different names"
-    );
-    assert_eq!(
-        refused(b"a,\xe9t\xe9\n1,2\n"),
-        "t.csv line 1: \"\\xe9t\\xe9\" is not UTF-8 (is the file Latin-1? convert it: iconv -f latin1 \
-         -t utf-8)"
-    );
-    assert_eq!(refused("1,2\n3\n"), "t.csv line 2: 1 field, expected 2 as in the first row");
-    assert_eq!(
-        refused("a,b\n1,\"x\n2,y\n3,\"z\n"),
-        "t.csv line 2: text after a closing quote, expected the next field (it goes on to line 4: is \
-         a quote on line 2 never closed?)"
-    );
-    assert_eq!(
-        refused("a,b\n1,\"x\n2,\"y,z\n"),
-        "t.csv line 2: 3 fields, expected 2 as in the header (it goes on to line 3: is a quote on \
-         line 2 never closed?)"
-    );
-    assert_eq!(
-        refused("a,b\n1,x\n2,\"y\n3,z\n"),
-        "t.csv line 3: a quote in the record that starts here is never closed; the rest of the file \
-         is one field"
-    );
+    expect!["t.csv is empty, expected a table"].assert_eq(&refused(""));
+    expect!["t.csv is empty, expected a table"].assert_eq(&refused("\u{feff}"));
+    expect!["t.csv is empty, expected a table"].assert_eq(&refused("\u{feff}\r\n\n"));
+    expect!["t.csv is empty, expected a table"].assert_eq(&refused("\n\r\n"));
+    expect!["t.csv has no rows, only names of columns"].assert_eq(&refused("a,b\n"));
+    expect![
+        r#"t.csv: columns 2 and 4 (counted from 1) are both named "b", expected different names"#
+    ]
+    .assert_eq(&refused("a,b,c,b\n1,2,3,4\n"));
+    expect![r#"t.csv line 1: "\xe9t\xe9" is not UTF-8 (is the file Latin-1? convert it: iconv -f latin1 -t utf-8)"#]
+        .assert_eq(&refused(b"a,\xe9t\xe9\n1,2\n"));
+    expect!["t.csv line 2: 1 field, expected 2 as in the first row"]
+        .assert_eq(&refused("1,2\n3\n"));
+    expect!["t.csv line 2: text after a closing quote, expected the next field (it goes on to line 4: is a quote on line 2 never closed?)"]
+        .assert_eq(&refused("a,b\n1,\"x\n2,y\n3,\"z\n"));
+    expect!["t.csv line 2: 3 fields, expected 2 as in the header (it goes on to line 3: is a quote on line 2 never closed?)"]
+        .assert_eq(&refused("a,b\n1,\"x\n2,\"y,z\n"));
+    expect!["t.csv line 3: a quote in the record that starts here is never closed; the rest of the file is one field"]
+        .assert_eq(&refused("a,b\n1,x\n2,\"y\n3,z\n"));
     let long = |start: &str| [start.as_bytes(), &vec![b'x'; 17 << 20]].concat();
-    assert_eq!(refused(long("a,b\n1,")), "t.csv line 2: longer than 16 MiB");
-    assert_eq!(
-        refused(long("a,b\n1,\"\n")),
-        "t.csv line 2: the record that starts here is longer than 16 MiB; is a quote on that line \
-         never closed?"
-    );
+    expect!["t.csv line 2: longer than 16 MiB"].assert_eq(&refused(long("a,b\n1,")));
+    expect!["t.csv line 2: the record that starts here is longer than 16 MiB; is a quote on that line never closed?"]
+        .assert_eq(&refused(long("a,b\n1,\"\n")));
 }
 
 #[test]
 fn what_is_no_text_is_named() {
-    assert_eq!(
-        refused(b"\xff\xfea\0,\0"),
-        "t.csv is UTF-16 (convert it: iconv -f utf-16 -t utf-8), expected UTF-8 text (CSV) or Parquet"
-    );
-    assert_eq!(
-        refused(b"a\0,\0b\0"),
+    expect!["t.csv is UTF-16 (convert it: iconv -f utf-16 -t utf-8), expected UTF-8 text (CSV) or Parquet"]
+        .assert_eq(&refused(b"\xff\xfea\0,\0"));
+    expect![
         "t.csv has NUL bytes, as UTF-16 and binary files do, expected UTF-8 text (CSV) or Parquet"
-    );
-    assert_eq!(
-        refused(b"PK\x03\x04abc"),
-        "t.csv is a zip file or an Excel workbook (export it as CSV), expected UTF-8 text (CSV) or \
-         Parquet"
-    );
+    ]
+    .assert_eq(&refused(b"a\0,\0b\0"));
+    expect!["t.csv is a zip file or an Excel workbook (export it as CSV), expected UTF-8 text (CSV) or Parquet"]
+        .assert_eq(&refused(b"PK\x03\x04abc"));
     let parquet = "t.csv holds Parquet, whose contents stand at its end: write it to a file, \
                    uncompressed, and name that";
     assert_eq!(refused(b"PAR1..."), parquet);
@@ -211,7 +190,7 @@ fn compressed_text_is_read_and_cut_off_streams_are_not() {
     }
     let mut wrong = members.clone();
     *wrong.last_mut().unwrap() ^= 1;
-    assert_eq!(refused(&wrong), "cannot read t.csv");
+    expect!["cannot read t.csv"].assert_eq(&refused(&wrong));
 }
 
 #[test]
@@ -225,7 +204,7 @@ fn a_failing_stream_is_an_error_once() {
     let input = Cursor::new("a,b\n1,2\n".repeat(20_000)).chain(Failing);
     let mut chunks = TableReader::from_reader(input, "t.csv", &ReadOptions::default()).unwrap();
     let error = chunks.by_ref().find_map(Result::err).unwrap();
-    assert_eq!(error.to_string(), "cannot read t.csv");
+    expect!["cannot read t.csv"].assert_eq(&error.to_string());
     assert!(chunks.next().is_none());
 }
 
@@ -283,17 +262,19 @@ fn arrow_batches_become_the_five_types() {
     let table = Table::from_batches("frame", vec![many_types(), many_types()]).unwrap();
     assert_eq!(rows(&table), [MANY_TYPES, MANY_TYPES].concat());
     assert_eq!((table.num_rows(), table.chunks()[1].first_row), (4, 2));
-    assert_eq!(table.chunks()[1].location(1).to_string(), "row 4");
+    expect!["row 4"].assert_eq(&table.chunks()[1].location(1).to_string());
 
     let other = many_types().project(&[0]).unwrap();
-    assert_eq!(
-        Table::from_batches("frame", vec![other.clone(), other.project(&[]).unwrap()])
+    expect![
+        r#"frame: batch 1 (counted from 0) has the columns [], expected ["int"] as in the first"#
+    ]
+    .assert_eq(
+        &Table::from_batches("frame", vec![other.clone(), other.project(&[]).unwrap()])
             .unwrap_err()
             .to_string(),
-        "frame: batch 1 (counted from 0) has the columns [], expected [\"int\"] as in the first"
     );
     let none = Table::from_batches("frame", vec![other.slice(0, 0)]).unwrap_err();
-    assert_eq!(none.to_string(), "frame has no rows, only names of columns");
+    expect!["frame has no rows, only names of columns"].assert_eq(&none.to_string());
 }
 
 fn parquet(batch: &RecordBatch) -> Vec<u8> {

@@ -1,7 +1,7 @@
 use kiln_data::{Dataset, Targets, folds, stratified_folds, stratified_split_indices};
 use kiln_table::{
     EncodedTargets, Preprocessor, Profiler, Schema, Table, TableError, TargetEncoder, TargetForm,
-    Trap, infer_schema, read_weights, target_traps,
+    Warning, WarningKind, infer_schema, read_weights, target_warnings,
 };
 
 use kiln_train::Members;
@@ -22,7 +22,7 @@ pub struct Prepared {
     /// What each column is used for.
     pub schema: Schema,
     /// What the user should know about the data.
-    pub traps: Vec<Trap>,
+    pub warnings: Vec<Warning>,
     /// How the target's columns become classes or labels.
     pub encoder: TargetEncoder,
     /// The targets of the rows that have one.
@@ -44,7 +44,7 @@ impl Prepared {
         let (columns, target) = (&settings.columns, &settings.columns.target);
         let mut profiler = Profiler::new(table.columns(), &columns.missing_texts());
         table.chunks().iter().for_each(|rows| profiler.push(rows));
-        let (schema, mut traps) = infer_schema(table.name(), &profiler.finish(), columns)?;
+        let (schema, mut warnings) = infer_schema(table.name(), &profiler.finish(), columns)?;
         let encoder = TargetEncoder::fit(
             &table,
             target,
@@ -52,15 +52,15 @@ impl Prepared {
             settings.positive.as_deref(),
             &schema.missing,
         )?;
-        traps.extend(target_traps(&table, &schema));
+        warnings.extend(target_warnings(&table, &schema));
         let EncodedTargets { targets, kept } = encoder.encode(&table)?;
-        traps.extend(single_rows(target, &encoder, &targets));
+        warnings.extend(single_rows(target, &encoder, &targets));
         let weights = match &columns.weight {
             Some(column) => Some(read_weights(&table, column)?),
             None => None,
         };
         let rows = kept_rows(&kept);
-        Ok(Self { table, schema, traps, encoder, targets, rows, weights })
+        Ok(Self { table, schema, warnings, encoder, targets, rows, weights })
     }
 
     /// How many rows have a target.
@@ -132,10 +132,10 @@ impl Prepared {
             let weights = weights.iter().zip(&wanted).filter(|(_, wanted)| **wanted);
             weights.map(|(weight, _)| *weight).collect()
         });
-        let (schema, traps, encoder) =
-            (self.schema.clone(), self.traps.clone(), self.encoder.clone());
+        let (schema, warnings, encoder) =
+            (self.schema.clone(), self.warnings.clone(), self.encoder.clone());
         let rows = kept_rows(&kept);
-        Ok(Self { table, schema, traps, encoder, targets, rows, weights })
+        Ok(Self { table, schema, warnings, encoder, targets, rows, weights })
     }
 
     /// The networks to train on some of the rows that have a target (`rows`: indices among those): where
@@ -226,7 +226,7 @@ pub(super) fn kept_rows(kept: &[bool]) -> Vec<usize> {
 }
 
 /// The classes of which there is one row only: it can be learned from or held out, not both.
-fn single_rows(target: &[String], encoder: &TargetEncoder, targets: &Targets) -> Option<Trap> {
+fn single_rows(target: &[String], encoder: &TargetEncoder, targets: &Targets) -> Option<Warning> {
     const SHOWN: usize = 5;
     let sizes = targets.class_sizes()?;
     let single = encoder.classes().iter().zip(&sizes).filter(|(_, size)| **size == 1);
@@ -243,5 +243,5 @@ fn single_rows(target: &[String], encoder: &TargetEncoder, targets: &Targets) ->
     let message = format!(
         "{classes}, which can't be held out: no score says how well such a class is learned"
     );
-    Some(Trap { column: target.first().cloned(), message })
+    Some(Warning { kind: WarningKind::SingleRows, column: target.first().cloned(), message })
 }

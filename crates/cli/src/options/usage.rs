@@ -37,7 +37,7 @@ pub(crate) fn as_usage(error: TabularError) -> anyhow::Error {
         Data(DataError::SplitFraction { fraction }) => {
             format!("`valid_fraction` is {fraction}, expected a number from 0 to below 1")
         }
-        Data(DataError::SplitEmpty { .. } | DataError::SplitSingleRows { .. }) => {
+        Data(DataError::Split { .. }) => {
             let hint = "`--valid-fraction` sets the share, and 0 trains without validation rows";
             return anyhow::anyhow!("{error}; {hint}");
         }

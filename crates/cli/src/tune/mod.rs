@@ -31,6 +31,7 @@ use serde_json::Value;
 pub(crate) use self::args::Args;
 use self::outcome::{Measured, Outcome};
 use super::{
+    advice::advised,
     checkpoints::{Interrupted, on_signals},
     console::Console,
     options::{Options, UsageError, as_usage, read_config},
@@ -268,7 +269,7 @@ impl Tune {
             subtitle: format!(
                 "The best settings of a search, measured on {rows} rows that no trial saw"
             ),
-            warnings: self.inner.traps.iter().map(ToString::to_string).collect(),
+            warnings: advised(&self.inner.warnings).iter().map(ToString::to_string).collect(),
             ..About::model(manifest)
         };
         let mut page = outcome.assessment.page(&about);

@@ -32,7 +32,13 @@ pub(super) fn holding_any(folder: &Path) -> Option<PathBuf> {
 
 pub(super) fn all_files(folder: &Path) -> Result<[PathBuf; 4], DataError> {
     let find = |name| {
-        existing(folder, name).ok_or(DataError::MnistFileMissing { path: folder.join(name) })
+        existing(folder, name).ok_or_else(|| DataError::Mnist {
+            searched: vec![folder.to_owned()],
+            problem: format!(
+                "{}: not found, neither under this name nor with .gz added",
+                folder.join(name).display()
+            ),
+        })
     };
     let [a, b, c, d] = FILES;
     Ok([find(a)?, find(b)?, find(c)?, find(d)?])

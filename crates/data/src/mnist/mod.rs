@@ -73,15 +73,35 @@ fn find(
 
 #[cfg(feature = "download")]
 fn fetch(_env_dir: Option<&Path>, cache: Option<&Path>) -> Result<[PathBuf; 4], DataError> {
-    let folder = cache.ok_or(DataError::NoCacheDir)?.join(SUBFOLDER);
+    let no_cache = || DataError::Mnist {
+        searched: Vec::new(),
+        problem: "found no cache folder of the user to fetch MNIST into, expected HOME to be set"
+            .to_owned(),
+    };
+    let folder = cache.ok_or_else(no_cache)?.join(SUBFOLDER);
     download::mnist_into(&folder)?;
     all_files(&folder)
 }
 
 #[cfg(not(feature = "download"))]
 fn fetch(env_dir: Option<&Path>, cache: Option<&Path>) -> Result<[PathBuf; 4], DataError> {
-    let searched = [env_dir, cache].into_iter().flatten().map(Path::to_owned);
-    Err(DataError::MnistNotFound { searched: searched.collect() })
+    Err(cannot_fetch([env_dir, cache].into_iter().flatten().map(Path::to_owned).collect()))
+}
+
+#[cfg(any(test, not(feature = "download")))]
+fn cannot_fetch(searched: Vec<PathBuf>) -> DataError {
+    let folders: Vec<String> = searched.iter().map(|path| path.display().to_string()).collect();
+    let looked = match folders.as_slice() {
+        [] => "there was no folder to look in".to_owned(),
+        folders => format!("looked in {}", folders.join(", ")),
+    };
+    DataError::Mnist {
+        searched,
+        problem: format!(
+            "no MNIST files found ({looked}), and this build cannot fetch them: its feature \
+             `download` is off"
+        ),
+    }
 }
 
 fn load(paths: &[PathBuf; 4]) -> Result<ImageDataset, DataError> {
@@ -92,12 +112,14 @@ fn load(paths: &[PathBuf; 4]) -> Result<ImageDataset, DataError> {
     let (train, [height, width]) = part(train_images, train_labels)?;
     let (test, found) = part(test_images, test_labels)?;
     if found != [height, width] {
-        return Err(DataError::ImageSize {
-            path: test_images.clone(),
-            found,
-            expected: [height, width],
-            train_path: train_images.clone(),
-        });
+        return Err(DataError::idx(
+            test_images,
+            format_args!(
+                "images of {found:?} pixels, expected {:?} as in {}",
+                [height, width],
+                train_images.display()
+            ),
+        ));
     }
     Ok(ImageDataset { name: "MNIST".to_owned(), height, width, train, test })
 }
@@ -107,6 +129,7 @@ mod tests {
     use super::files::{FILES, SUBFOLDER, real_files};
     use super::*;
     use crate::dataset::Targets;
+    use expect_test::expect;
     use std::fs;
 
     fn idx(dims: &[u32], values: &[u8]) -> Vec<u8> {
@@ -235,25 +258,29 @@ mod tests {
         );
     }
 
+    #[test]
+    fn mnist_not_found_names_the_folders() {
+        let message = |searched| cannot_fetch(searched).to_string();
+        expect!["no MNIST files found (looked in a, b), and this build cannot fetch them: its feature `download` is off"]
+            .assert_eq(&message(vec![PathBuf::from("a"), PathBuf::from("b")]));
+        expect!["no MNIST files found (there was no folder to look in), and this build cannot fetch them: its feature `download` is off"]
+            .assert_eq(&message(vec![]));
+    }
+
     #[cfg(feature = "download")]
     #[test]
     fn without_a_cache_folder_nothing_is_fetched() {
         let error = fetch(None, None).expect_err("must be refused");
-        assert_eq!(
-            error.to_string(),
-            "found no cache folder of the user to fetch MNIST into, expected HOME to be set"
-        );
+        expect!["found no cache folder of the user to fetch MNIST into, expected HOME to be set"]
+            .assert_eq(&error.to_string());
     }
 
     #[cfg(not(feature = "download"))]
     #[test]
     fn without_the_feature_nothing_is_fetched() {
         let error = fetch(Some(Path::new("a")), Some(Path::new("b"))).expect_err("refused");
-        assert_eq!(
-            error.to_string(),
-            "no MNIST files found (looked in a, b), and this build cannot fetch them: its feature \
-             `download` is off"
-        );
+        expect!["no MNIST files found (looked in a, b), and this build cannot fetch them: its feature `download` is off"]
+            .assert_eq(&error.to_string());
     }
 
     // import numpy as np; np.bincount(labels); images.mean() / 255, the usual 0.1307

@@ -31,7 +31,7 @@ pub(super) fn read(body: &Bytes, collector: &mut Collector) -> Result<(), Proble
     let binding = preprocessor.rebind(model.binding(), TABLE, reader.columns())?;
     for rows in reader {
         let rows = match rows {
-            Err(TableError::TableNoRows { .. }) => return Ok(()),
+            Err(TableError::NoRows { .. }) => return Ok(()),
             rows => rows?,
         };
         if collector.table(&binding, rows).is_err() {

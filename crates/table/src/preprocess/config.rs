@@ -54,7 +54,7 @@ impl PreprocessConfig {
     ///
     /// # Errors
     ///
-    /// [`TableError::PreprocessRange`].
+    /// [`TableError::Setting`].
     pub fn validate(&self) -> Result<(), TableError> {
         let ranges = [
             ("numeric_bins", self.numeric_bins, 0, 256),
@@ -63,9 +63,10 @@ impl PreprocessConfig {
         ];
         match ranges.into_iter().find(|(_, found, low, high)| !(low..=high).contains(&found)) {
             None => Ok(()),
-            Some((name, found, low, high)) => {
-                Err(TableError::PreprocessRange { name, found, low, high })
-            }
+            Some((name, found, low, high)) => Err(TableError::setting(
+                name,
+                format_args!("{name} is {found}, expected {low} to {high}"),
+            )),
         }
     }
 }

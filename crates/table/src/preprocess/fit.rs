@@ -5,7 +5,7 @@ use super::categorical::{self, Categorical, Found, Lookup};
 use super::numeric::{NumberReader, Numeric};
 use super::{Feature, PreprocessConfig, Preprocessor, Transform};
 use crate::cells::{Cell, Cells};
-use crate::error::TableError;
+use crate::error::{TableError, no_informative_feature};
 use crate::schema::{ColumnKind, Schema};
 use crate::table::Table;
 
@@ -65,7 +65,7 @@ impl Preprocessor {
         }
         let preprocessor = Self { missing: schema.missing.clone(), features };
         if preprocessor.features.is_empty() {
-            return Err(TableError::NoInformativeFeature { table: table.name().to_owned() });
+            return Err(no_informative_feature(table.name()));
         }
         preprocessor.validate()?;
         Ok(preprocessor)

@@ -148,10 +148,10 @@ impl Preprocessor {
     ///
     /// # Errors
     ///
-    /// [`TableError::NoFeatures`], [`TableError::InvalidFeature`] or [`TableError::TooManyFeatures`].
+    /// [`TableError::Invalid`] for a feature, [`TableError::Data`] for no features or too many.
     pub fn validate(&self) -> Result<(), TableError> {
         if self.features.is_empty() {
-            return Err(kiln_data::DataError::NoFeatures.into());
+            return Err(mismatch("d_input is 0".to_owned(), "at least 1 feature".to_owned()));
         }
         let mut names = HashSet::new();
         for feature in &self.features {
@@ -163,12 +163,18 @@ impl Preprocessor {
                 Transform::Embedding(embedded) => embedded.problem(),
             };
             if let Some(problem) = problem {
-                return Err(TableError::InvalidFeature { feature: feature.name.clone(), problem });
+                return Err(TableError::Invalid {
+                    part: format!("preprocessing of column {:?}", feature.name),
+                    problem,
+                });
             }
         }
         match self.d_input() {
             0..=MAX_COLUMNS => Ok(()),
-            found => Err(TableError::TooManyFeatures { found, limit: MAX_COLUMNS }),
+            found => Err(mismatch(
+                format!("preprocessing makes {found} feature columns"),
+                format!("at most {MAX_COLUMNS}"),
+            )),
         }
     }
 }
@@ -208,4 +214,8 @@ pub(crate) fn shown(cell: Cell) -> String {
         Cell::Number(value) => format!("{value:?}"),
         Cell::Boolean(value) => value.to_string(),
     }
+}
+
+fn mismatch(found: String, expected: String) -> TableError {
+    kiln_data::DataError::Mismatch { found, expected }.into()
 }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array};
+use expect_test::expect;
 
 use super::categorical::Categorical;
 use super::*;
@@ -200,10 +201,8 @@ fn booleans_are_1_and_minus_1_however_written() {
     let texts = ["TRUE", "False", "t", "F", "Yes", "NO", "y", "n", "1", "0", "", "NA"];
     let expected = [1., -1., 1., -1., 1., -1., 1., -1., 1., -1., 0., 0.];
     assert_eq!(matrix(&fitted, &texts), expected);
-    assert_eq!(
-        message(&fitted, "maybe"),
-        "line 2, column \"x\": \"maybe\" is neither true nor false"
-    );
+    expect![r#"line 2, column "x": "maybe" is neither true nor false"#]
+        .assert_eq(&message(&fitted, "maybe"));
 }
 
 #[test]
@@ -310,18 +309,14 @@ fn typed_columns_mean_what_their_text_does() {
     let found = transformed(&number, &typed(&booleans)).features;
     assert_eq!(found, matrix(&number, &["1", "0", "1", ""]));
     let infinite: ArrayRef = Arc::new(Float64Array::from(vec![1.0, f64::INFINITY]));
-    assert_eq!(
-        transformed(&number, &typed(&infinite)).problems[0].to_string(),
-        "row 2, column \"x\": inf is outside the range of numbers"
-    );
+    expect![r#"row 2, column "x": inf is outside the range of numbers"#]
+        .assert_eq(&transformed(&number, &typed(&infinite)).problems[0].to_string());
 
     let boolean = fit(ColumnKind::Boolean, &["yes", "no"]);
     assert_eq!(transformed(&boolean, &typed(&booleans)).features, [1.0, -1.0, 1.0, 0.0]);
     let two: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
-    assert_eq!(
-        transformed(&boolean, &typed(&two)).problems[0].to_string(),
-        "row 2, column \"x\": 2 is neither true nor false"
-    );
+    expect![r#"row 2, column "x": 2 is neither true nor false"#]
+        .assert_eq(&transformed(&boolean, &typed(&two)).problems[0].to_string());
 }
 
 #[test]
@@ -406,10 +401,8 @@ fn bad_training_value_is_an_error_that_says_where() {
     let table = one_column(&["1", "2", "n/a"]);
     let schema = schema(&[("x", ColumnKind::Numeric)]);
     let error = Preprocessor::fit(&table, &schema, &PreprocessConfig::default(), &[true; 3]);
-    assert_eq!(
-        error.expect_err("must be refused").to_string(),
-        "data.csv line 4, column \"x\": \"n/a\" is not a number"
-    );
+    expect![r#"data.csv line 4, column "x": "n/a" is not a number"#]
+        .assert_eq(&error.expect_err("must be refused").to_string());
 }
 
 #[test]
@@ -435,7 +428,8 @@ fn rows_that_could_not_be_split_are_passed_over() {
     assert_eq!(transformed.features[2..6], [0.0; 4]);
     assert!(transformed.features[6] != 0.0 && transformed.features[7] != 0.0);
     assert_eq!(transformed.problems.len(), 1);
-    assert_eq!(transformed.problems[0].to_string(), "line 4, column \"b\": \"x\" is not a number");
+    expect![r#"line 4, column "b": "x" is not a number"#]
+        .assert_eq(&transformed.problems[0].to_string());
 }
 
 #[test]
@@ -459,16 +453,11 @@ fn columns_without_information_are_left_out() {
     let fitted = fit_all(&table, &columns, &config);
     assert!(fitted.columns().eq(["age"]));
     let error = Preprocessor::fit(&table, &schema(&columns[..5]), &config, &[true; 2]);
-    assert_eq!(
-        error.expect_err("must be refused").to_string(),
-        "data.csv: no column can serve as a feature: each has the same value in all training rows, \
-         or no category twice, or is not used"
-    );
+    expect!["data.csv: no column can serve as a feature: each has the same value in all training rows, or no category twice, or is not used"]
+        .assert_eq(&error.expect_err("must be refused").to_string());
     let error = Preprocessor::fit(&table, &schema(&columns), &config, &[false; 2]);
-    assert_eq!(
-        error.expect_err("must be refused").to_string(),
-        "the dataset has no rows, expected at least 1"
-    );
+    expect!["the dataset has no rows, expected at least 1"]
+        .assert_eq(&error.expect_err("must be refused").to_string());
 }
 
 #[test]
@@ -495,14 +484,10 @@ fn columns_are_found_by_name() {
         assert_eq!(again.to_string(), error);
         error
     };
-    assert_eq!(
-        error(&["age", "Height", "mass"]),
-        "new.csv: no column \"height\"; did you mean \"Height\"?"
-    );
-    assert_eq!(
-        error(&["Height", "x"]),
-        "new.csv: no columns \"age\", \"height\" (did you mean \"Height\"?), \"mass\""
-    );
+    expect![r#"new.csv: no column "height"; did you mean "Height"?"#]
+        .assert_eq(&error(&["age", "Height", "mass"]));
+    expect![r#"new.csv: no columns "age", "height" (did you mean "Height"?), "mass""#]
+        .assert_eq(&error(&["Height", "x"]));
 }
 
 #[test]
@@ -629,12 +614,8 @@ fn config_is_checked() {
     let error =
         |config: PreprocessConfig| config.validate().expect_err("must be refused").to_string();
     assert!(PreprocessConfig::default().validate().is_ok());
-    assert_eq!(
-        error(PreprocessConfig { one_hot_up_to: 1001, ..Default::default() }),
-        "one_hot_up_to is 1001, expected 0 to 1000"
-    );
-    assert_eq!(
-        error(PreprocessConfig { max_categories: 0, ..Default::default() }),
-        "max_categories is 0, expected 1 to 1000000"
-    );
+    expect!["one_hot_up_to is 1001, expected 0 to 1000"]
+        .assert_eq(&error(PreprocessConfig { one_hot_up_to: 1001, ..Default::default() }));
+    expect!["max_categories is 0, expected 1 to 1000000"]
+        .assert_eq(&error(PreprocessConfig { max_categories: 0, ..Default::default() }));
 }

@@ -53,7 +53,7 @@ impl Preprocessor {
     ///
     /// # Errors
     ///
-    /// [`TableError::NoColumn`] or [`TableError::NoColumns`], which names all that are missing and the
+    /// [`TableError::NoColumns`], which names all that are missing and the
     /// names that come nearest.
     pub fn bind(&self, table_name: &str, columns: &[String]) -> Result<Binding, TableError> {
         let columns = self.find(table_name, columns)?;
@@ -119,7 +119,8 @@ impl Preprocessor {
                 };
                 Err(TableError::NoColumns {
                     table: table_name.to_owned(),
-                    columns: names.iter().enumerate().map(with_nearest).collect(),
+                    missing: names.iter().enumerate().map(with_nearest).collect(),
+                    columns: columns.to_vec(),
                 })
             }
         }

@@ -29,10 +29,7 @@ impl Rows {
     ) -> Result<Self, TableError> {
         let schema = batch.schema();
         let names = schema.fields().iter().map(|field| field.name().clone()).collect();
-        let arrow_error = |error: ArrowError| TableError::Arrow {
-            table: table.to_owned(),
-            reason: error.to_string(),
-        };
+        let arrow_error = |error: ArrowError| TableError::table(table, error);
         let arrays: Vec<ArrayRef> = batch
             .columns()
             .iter()
@@ -68,12 +65,13 @@ impl Table {
             if index == 0 {
                 names = columns;
             } else if names != columns {
-                return Err(TableError::BatchColumns {
-                    table: name.to_owned(),
-                    batch: index,
-                    found: columns,
-                    expected: names,
-                });
+                return Err(TableError::table(
+                    name,
+                    format_args!(
+                        "batch {index} (counted from 0) has the columns {columns:?}, expected \
+                         {names:?} as in the first"
+                    ),
+                ));
             }
             if batch.num_rows() > 0 {
                 first_row += batch.num_rows();
@@ -81,7 +79,7 @@ impl Table {
             }
         }
         if first_row == 0 {
-            return Err(TableError::TableNoRows { table: name.to_owned() });
+            return Err(TableError::NoRows { table: name.to_owned() });
         }
         Ok(Self::of_chunks(name, &names, chunks))
     }

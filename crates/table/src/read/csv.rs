@@ -69,7 +69,13 @@ impl CsvChunks {
         }
         let sample = sample(&block, whole);
         let delimiter = match options.delimiter {
-            Some(b'"' | b'\n' | b'\r' | 0x80..) => return Err(TableError::Delimiter),
+            Some(b'"' | b'\n' | b'\r' | 0x80..) => {
+                return Err(TableError::setting(
+                    "delimiter",
+                    "the delimiter can be any character of ASCII but a double quote, a line feed \
+                     and a carriage return",
+                ));
+            }
             Some(delimiter) => delimiter,
             None => dialect::delimiter(sample),
         };
@@ -81,7 +87,7 @@ impl CsvChunks {
             records = records.with_max_fields(max_columns);
         }
         if !records.advance().map_err(|error| record_error(name, error))? {
-            return Err(TableError::TableEmpty { table: name.to_owned() });
+            return Err(TableError::unreadable(name, "is empty, expected a table"));
         }
         let columns = if header {
             let fields = records.fields().map(|field| match checked(field) {
@@ -285,21 +291,35 @@ fn sample(block: &[u8], whole: bool) -> &[u8] {
 /// Refuses what plainly is not UTF-8 text.
 fn check_text(block: &[u8], name: &str) -> Result<(), TableError> {
     let found = match block {
-        [] => return Err(TableError::TableEmpty { table: name.to_owned() }),
+        [] => return Err(TableError::unreadable(name, "is empty, expected a table")),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "is UTF-16 (convert it: iconv -f utf-16 -t utf-8)",
         [b'P', b'K', 3, 4, ..] => "is a zip file or an Excel workbook (export it as CSV)",
         _ if block.contains(&0) => "has NUL bytes, as UTF-16 and binary files do",
         _ => return Ok(()),
     };
-    Err(TableError::NotText { table: name.to_owned(), found })
+    Err(TableError::unreadable(name, format_args!("{found}, expected UTF-8 text (CSV) or Parquet")))
 }
 
 fn record_error(name: &str, error: RecordError) -> TableError {
-    let table = name.to_owned();
     match error {
         RecordError::Io(error) => read_error(name, error),
-        RecordError::TooLong { line, lines } => TableError::RecordTooLong { table, line, lines },
-        RecordError::TooWide { line, limit } => TableError::RecordTooWide { table, line, limit },
-        RecordError::OpenQuote { line } => TableError::OpenQuote { table, line },
+        RecordError::TooLong { line, lines: true } => TableError::record(
+            name,
+            line,
+            "the record that starts here is longer than 16 MiB; is a quote on that line never \
+             closed?",
+        ),
+        RecordError::TooLong { line, lines: false } => {
+            TableError::record(name, line, "longer than 16 MiB")
+        }
+        RecordError::TooWide { line, limit } => {
+            TableError::record(name, line, format_args!("more than {limit} fields"))
+        }
+        RecordError::OpenQuote { line } => TableError::record(
+            name,
+            line,
+            "a quote in the record that starts here is never closed; the rest of the file is one \
+             field",
+        ),
     }
 }

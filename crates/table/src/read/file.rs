@@ -48,14 +48,17 @@ impl TableFile {
     ///
     /// # Errors
     ///
-    /// Those of [`TableReader::open`]; [`TableError::NotSeekable`] for standard input, pipes and
+    /// Those of [`TableReader::open`]; [`TableError::Source`] for standard input, pipes and
     /// compressed text, which can be read from their start only.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, TableError> {
         let refused = |found: &str| {
-            Err(TableError::NotSeekable {
-                table: path.display().to_string(),
-                found: found.to_owned(),
-            })
+            Err(TableError::unreadable(
+                &path.display().to_string(),
+                format_args!(
+                    "is {found}, which can be read from its start only; expected a CSV file that \
+                     is not compressed, or a Parquet file"
+                ),
+            ))
         };
         if path == Path::new("-") {
             return refused("standard input");
@@ -177,7 +180,7 @@ impl TableFile {
 
     /// That the file is not what it was.
     pub(crate) fn changed(&self) -> TableError {
-        TableError::FileChanged { table: self.name.clone() }
+        TableError::unreadable(&self.name, "was changed while it was in use")
     }
 
     fn check(&self, metadata: &Metadata) -> Result<(), TableError> {

@@ -109,7 +109,7 @@ impl TableReader {
             Chunks::Parquet(chunks) => chunks.advance(),
         }?;
         if rows.is_none() && !self.any_rows {
-            return Err(TableError::TableNoRows { table: self.name.clone() });
+            return Err(TableError::NoRows { table: self.name.clone() });
         }
         self.any_rows = true;
         Ok(rows)

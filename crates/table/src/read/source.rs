@@ -33,12 +33,15 @@ pub(super) fn open(path: &Path) -> Result<Source, TableError> {
     let read_error = |source| TableError::Read { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
-            TableError::TableNotFound { path: path.to_owned(), nearest: nearest_file(path) }
+            TableError::NotFound { path: path.to_owned(), nearest: nearest_file(path) }
         }
         _ => read_error(error),
     })?;
     if file.metadata().map_err(read_error)?.is_dir() {
-        return Err(TableError::TableIsFolder { path: path.to_owned() });
+        return Err(TableError::unreadable(
+            &path.display().to_string(),
+            "is a folder, expected a file",
+        ));
     }
     let start = first_bytes(&mut file).map_err(read_error)?;
     if start == PARQUET {
@@ -63,7 +66,7 @@ pub(super) fn stream(
     let read_error = |source| TableError::Read { path: name.into(), source };
     let start = first_bytes(&mut input).map_err(read_error)?;
     if start == PARQUET {
-        return Err(TableError::ParquetStream { table: name.to_owned() });
+        return Err(parquet_stream(name));
     }
     decompressed(Cursor::new(start.clone()).chain(input), &start, name)
 }
@@ -84,7 +87,7 @@ fn decompressed(
     };
     let start = first_bytes(&mut inner).map_err(|error| read_error(name, error))?;
     if start == PARQUET {
-        return Err(TableError::ParquetStream { table: name.to_owned() });
+        return Err(parquet_stream(name));
     }
     Ok(Box::new(Cursor::new(start).chain(inner)))
 }
@@ -116,9 +119,19 @@ impl<R: Read> Read for Whole<R> {
 /// The error for a stream from here that failed.
 pub(super) fn read_error(name: &str, error: io::Error) -> TableError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<CutOff>()) {
-        Some(CutOff { format }) => TableError::StreamCutOff { table: name.to_owned(), format },
+        Some(CutOff { format }) => {
+            TableError::table(name, format_args!("the {format} stream is cut off"))
+        }
         None => TableError::Read { path: name.into(), source: error },
     }
+}
+
+fn parquet_stream(name: &str) -> TableError {
+    TableError::unreadable(
+        name,
+        "holds Parquet, whose contents stand at its end: write it to a file, uncompressed, and \
+         name that",
+    )
 }
 
 fn first_bytes(input: &mut impl Read) -> io::Result<Vec<u8>> {

@@ -12,8 +12,7 @@ use super::index::{Entry, Index};
 use super::pieces::Pieces;
 use super::rows::StreamedRows;
 use super::statistics::NumberStatistics;
-use crate::error::TableError;
-use crate::error::no_problems;
+use crate::error::{TableError, no_informative_feature, no_problems};
 use crate::infer::{SchemaOptions, infer_schema};
 use crate::preprocess::{
     Categorical, Feature, PreprocessConfig, Preprocessor, Transform, fit_categories,
@@ -24,7 +23,7 @@ use crate::rows::{RowProblem, Rows};
 use crate::schema::{ColumnKind, ColumnSchema, Schema};
 use crate::table::Table;
 use crate::target::{TargetEncoder, TargetKind, TargetScan};
-use crate::warnings::{Trap, target_traps};
+use crate::warnings::{Warning, WarningKind, target_warnings};
 use crate::weights::read_weights;
 
 /// Most bytes of rows that are held out, which stay in memory.
@@ -53,7 +52,7 @@ pub struct Scanned {
     /// What each column is used for.
     pub schema: Schema,
     /// What the user should know about the data.
-    pub traps: Vec<Trap>,
+    pub warnings: Vec<Warning>,
     /// How the target's columns become classes or labels.
     pub encoder: TargetEncoder,
     /// Rows of the file.
@@ -82,9 +81,9 @@ pub struct Scanned {
 ///
 /// # Errors
 ///
-/// As [`infer_schema`], [`TargetEncoder::fit`], [`Preprocessor::fit`] and [`read_weights`]; a row that can't
-/// be split into columns; [`TableError::HeldOutTooLarge`]; [`TableError::NumbersThenNames`];
-/// [`TableError::FileChanged`].
+/// As [`infer_schema`], [`TargetEncoder::fit`], [`Preprocessor::fit`] and [`read_weights`]; a row
+/// that can't be split into columns; more than 256 MiB of rows held out; a column that starts with
+/// many numbers and goes on with names; a file that changes during the pass.
 pub fn scan(file: TableFile, options: ScanOptions<'_>) -> Result<Scanned, TableError> {
     options.preprocess.validate()?;
     let mut pass = Pass::new(&file, options)?;
@@ -209,18 +208,20 @@ impl<'a> Pass<'a> {
         }
         let mut mask = vec![false; rows.batch.num_rows()];
         picked.iter().for_each(|row| mask[*row] = true);
-        let batch: RecordBatch =
-            filter_record_batch(&rows.batch, &BooleanArray::from(mask)).map_err(|error| {
-                TableError::Arrow { table: self.name.clone(), reason: error.to_string() }
-            })?;
+        let batch: RecordBatch = filter_record_batch(&rows.batch, &BooleanArray::from(mask))
+            .map_err(|error| TableError::table(&self.name, error))?;
         self.held_out_bytes += batch.get_array_memory_size();
         if self.held_out_bytes > HELD_OUT_BYTES {
-            return Err(TableError::HeldOutTooLarge {
-                table: self.name.clone(),
-                fraction: self.options.hold_out.map_or(0.0, |hold_out| hold_out.fraction),
-                limit: HELD_OUT_BYTES >> 20,
-                rows: self.held_out_rows,
-            });
+            return Err(TableError::table(
+                &self.name,
+                format_args!(
+                    "the rows held out, a fraction of {}, take more than {} MiB, which is as much \
+                     as stays in memory; {} of them do, so hold out a smaller fraction",
+                    self.options.hold_out.map_or(0.0, |hold_out| hold_out.fraction),
+                    HELD_OUT_BYTES >> 20,
+                    self.held_out_rows
+                ),
+            ));
         }
         let lines = match rows.lines.as_slice() {
             [] => Vec::new(),
@@ -248,7 +249,7 @@ impl<'a> Pass<'a> {
             .map(|column| (column.profiler.finish(), column.numbers, column.booleans))
             .collect();
         let profiles: Vec<_> = columns.iter().map(|(of, ..)| of.profile.clone()).collect();
-        let (schema, mut traps) = infer_schema(&self.name, &profiles, self.options.columns)?;
+        let (schema, mut warnings) = infer_schema(&self.name, &profiles, self.options.columns)?;
         let identity = columns.iter().flat_map(|(of, ..)| of.hash.to_le_bytes()).collect();
         let mut features = Vec::new();
         for (column, of) in schema.columns.iter().zip(columns) {
@@ -260,14 +261,15 @@ impl<'a> Pass<'a> {
             }));
         }
         if features.is_empty() {
-            return Err(TableError::NoInformativeFeature { table: self.name });
+            return Err(no_informative_feature(&self.name));
         }
         let preprocessor = Preprocessor::new(schema.missing.clone(), features)?;
         let held_out = (self.held_out_rows > 0)
             .then(|| Table::of_chunks(&self.name, &self.names, self.held_out));
         if let Some(sample) = &held_out {
-            // What they say of rows that occur several times holds for the sample only.
-            traps.extend(target_traps(sample, &schema).into_iter().filter(|t| t.column.is_some()));
+            // Copied rows are counted in the sample only.
+            let found = target_warnings(sample, &schema);
+            warnings.extend(found.into_iter().filter(|of| of.kind != WarningKind::CopiedRows));
         }
         let weight = self.options.columns.weight.clone();
         let pieces = Pieces::new(
@@ -282,7 +284,7 @@ impl<'a> Pass<'a> {
         let num_rows = self.rows;
         Ok(Scanned {
             schema,
-            traps,
+            warnings,
             encoder,
             num_rows,
             num_with_target,
@@ -321,8 +323,12 @@ fn transform(
         ColumnKind::Categorical | ColumnKind::Ignored
             if of.gave_up && of.profile.numbers < of.profile.values() =>
         {
-            let (table, column) = (table.to_owned(), column.name.clone());
-            return Err(TableError::NumbersThenNames { table, column });
+            return Err(TableError::column(
+                table,
+                &column.name,
+                "the first values are numbers, and many of those that follow are not; say whether \
+                 all are names (categorical) or numbers (numeric), or leave it out (ignore)",
+            ));
         }
         ColumnKind::Categorical => {
             let counts: HashMap<String, usize> =

@@ -17,16 +17,16 @@ pub(super) fn sorted_classes(
 ) -> Result<Vec<String>, TableError> {
     let mut classes: Vec<String> = found.collect();
     classes.sort_unstable();
-    match classes.as_mut_slice() {
+    match classes.as_slice() {
         [] => return Err(missing_everywhere(table, column, all_rows)),
         [class] => {
-            let (table, column) = (table.to_owned(), column.to_owned());
-            let class = std::mem::take(class);
-            return Err(TableError::SingleClass { table, column, class, rows });
+            let problem = format_args!(
+                "found only the class {class:?} in {rows} rows, expected at least two classes"
+            );
+            return Err(TableError::column(table, column, problem));
         }
         _ => {}
     }
-    let (name, column) = (table.to_owned(), column.to_owned());
     let distinct = classes.len();
     let number = |class: &String| parse_number(class).filter(|number| number.is_finite());
     if let Some(numbers) = classes.iter().map(number).collect::<Option<Vec<f64>>>() {
@@ -34,20 +34,29 @@ pub(super) fn sorted_classes(
         let classes_at_most =
             if whole { MAX_NUMBER_CLASSES.max(rows / 2) } else { MAX_NUMBER_CLASSES };
         if distinct > classes_at_most {
-            return Err(TableError::TargetIsQuantity { table: name, column, distinct, rows });
+            return Err(TableError::column(
+                table,
+                column,
+                format_args!(
+                    "the target has {distinct} different numbers in {rows} rows; kiln trains \
+                     classifiers and cannot predict a quantity"
+                ),
+            ));
         }
         // Stable, so that two texts of one number stay in order.
         classes.sort_by(|a, b| number(a).partial_cmp(&number(b)).unwrap_or(Ordering::Equal));
     }
     if distinct == rows {
-        return Err(TableError::TargetIsKey { table: name, column, rows });
+        return Err(TableError::column(
+            table,
+            column,
+            format_args!(
+                "each of the {rows} rows has a class of its own, expected classes with several rows"
+            ),
+        ));
     }
     if distinct > MAX_CLASSES {
-        return Err(TableError::TooManyClasses {
-            table: name,
-            found: distinct,
-            limit: MAX_CLASSES,
-        });
+        return Err(too_many_classes(table, distinct));
     }
     Ok(classes)
 }
@@ -62,10 +71,10 @@ pub(super) fn class_form(
         TargetKind::Auto | TargetKind::Binary => match <[String; 2]>::try_from(classes) {
             Ok(classes) => Ok(TargetForm::Binary { classes }),
             Err(classes) if kind == TargetKind::Auto => Ok(TargetForm::Sparse { classes }),
-            Err(classes) => Err(TableError::NotBinary {
-                table: table.to_owned(),
-                column: column.to_owned(),
-                classes: classes.len(),
+            Err(classes) => Err(TableError::TargetKind {
+                kind,
+                found: format!("{table}, column {column:?}: found {} classes", classes.len()),
+                expected: "2 for a binary target",
             }),
         },
         TargetKind::Categorical => Ok(TargetForm::Categorical { classes }),
@@ -74,5 +83,10 @@ pub(super) fn class_form(
 }
 
 pub(super) fn missing_everywhere(table: &str, column: &str, rows: usize) -> TableError {
-    TableError::TargetMissing { table: table.to_owned(), column: column.to_owned(), rows }
+    TableError::column(table, column, format_args!("the target is missing in all {rows} rows"))
+}
+
+pub(super) fn too_many_classes(table: &str, found: usize) -> TableError {
+    let problem = format_args!("found {found} classes, expected at most {MAX_CLASSES}");
+    TableError::table(table, problem)
 }

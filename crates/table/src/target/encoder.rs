@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::cells::{Refused, each_row, label, present};
 use super::classes::missing_everywhere;
 use super::form::{MAX_CLASSES, TargetForm};
-use crate::error::{TableError, listed};
+use crate::error::{TableError, did_you_mean, listed};
 use crate::names::nearest;
 use crate::preprocess::shown;
 use crate::table::Table;
@@ -77,7 +77,7 @@ impl TargetEncoder {
     ///
     /// A column that the table lacks; [`TableError::Row`] for the first value that is none of the
     /// classes, not 0 or 1, or not a probability, and for the first row of probabilities with a sum
-    /// more than 0.001 away from 1; [`TableError::TargetMissing`] where no row is kept.
+    /// more than 0.001 away from 1; [`TableError::Column`] where no row is kept.
     pub fn encode(&self, table: &Table) -> Result<EncodedTargets, TableError> {
         let encoded = self.encode_any(table)?;
         if !encoded.kept.contains(&true) {
@@ -114,7 +114,7 @@ impl TargetEncoder {
     ///
     /// # Errors
     ///
-    /// [`TableError::InvalidTarget`].
+    /// [`TableError::Invalid`].
     pub fn validate(&self) -> Result<(), TableError> {
         let (columns, classes) = (self.columns.len(), self.classes().len());
         let several = matches!(self.form, TargetForm::OneHot | TargetForm::Labels);
@@ -130,27 +130,32 @@ impl TargetEncoder {
         } else {
             return Ok(());
         };
-        Err(TableError::InvalidTarget { problem })
+        Err(TableError::Invalid { part: "target classes".to_owned(), problem })
     }
 
     pub(super) fn set_positive(&mut self, positive: &str) -> Result<(), TableError> {
         let outputs = self.classes().len();
         let TargetForm::Binary { classes } = &mut self.form else {
-            return Err(TableError::PositiveWithoutBinary {
-                positive: positive.to_owned(),
-                outputs,
-            });
+            return Err(TableError::setting(
+                "positive",
+                format_args!(
+                    "the positive class is set to {positive:?}, expected none: the target is not \
+                     binary, it has {outputs} classes or labels"
+                ),
+            ));
         };
         match classes.iter().position(|class| class == positive) {
             Some(1) => {}
             Some(_) => classes.swap(0, 1),
             None => {
-                return Err(TableError::NoSuchClass {
-                    positive: positive.to_owned(),
-                    nearest: nearest(positive, classes.iter().map(String::as_str))
-                        .map(str::to_owned),
-                    classes: classes.to_vec(),
-                });
+                let nearest = nearest(positive, classes.iter().map(String::as_str));
+                return Err(TableError::setting(
+                    "positive",
+                    format_args!(
+                        "the positive class {positive:?} is not one of the classes{}",
+                        did_you_mean(nearest, classes)
+                    ),
+                ));
             }
         }
         Ok(())

@@ -3,10 +3,10 @@ use std::collections::HashMap;
 use kiln_data::Targets;
 
 use super::cells::{each_row, present};
-use super::classes::{class_form, missing_everywhere, sorted_classes};
+use super::classes::{class_form, missing_everywhere, sorted_classes, too_many_classes};
 use super::encoder::{TargetEncoder, has_repeats};
 use super::form::{MAX_CLASSES, TargetForm, TargetKind};
-use crate::error::TableError;
+use crate::error::{TableError, listed};
 use crate::table::Table;
 
 /// Different values of a target from which on it is certain that they are no classes.
@@ -37,15 +37,26 @@ impl TargetScan {
         missing: &[String],
     ) -> Result<Self, TableError> {
         if columns.is_empty() || has_repeats(columns) {
-            return Err(TableError::TargetColumns { columns: columns.to_vec() });
+            return Err(TableError::setting(
+                "target",
+                format_args!(
+                    "the target columns are {}, expected at least 1, all different",
+                    listed(columns)
+                ),
+            ));
         }
         let form = match (columns.len(), kind) {
             (1, _) => TargetForm::Sparse { classes: Vec::new() },
             (found, _) if found > MAX_CLASSES => {
-                let (table, limit) = (table.to_owned(), MAX_CLASSES);
-                return Err(TableError::TooManyClasses { table, found, limit });
+                return Err(too_many_classes(table, found));
             }
-            (columns, TargetKind::Sparse) => return Err(TableError::SparseColumns { columns }),
+            (columns, TargetKind::Sparse) => {
+                return Err(TableError::TargetKind {
+                    kind,
+                    found: format!("found {columns} target columns"),
+                    expected: "1 for a sparse target",
+                });
+            }
             (_, TargetKind::Categorical) => TargetForm::OneHot,
             (_, TargetKind::Binary | TargetKind::Auto) => TargetForm::Labels,
         };

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array};
+use expect_test::expect;
 
 use kiln_data::Targets;
 
@@ -66,19 +67,12 @@ fn positive_class_can_be_named() {
     let fit = |positive| try_fit(&table, TargetKind::Auto, Some(positive));
     assert_eq!(fit("sick").expect("fits").classes(), ["well", "sick"]);
     assert_eq!(fit("well").expect("fits").classes(), ["sick", "well"]);
-    assert_eq!(
-        fit("Sick").expect_err("must be refused").to_string(),
-        "the positive class \"Sick\" is not one of the classes; did you mean \"sick\"?"
-    );
-    assert_eq!(
-        fit("1").expect_err("must be refused").to_string(),
-        "the positive class \"1\" is not one of the classes; there are sick, well"
-    );
-    assert_eq!(
-        try_fit(&table, TargetKind::Sparse, Some("sick")).expect_err("must be refused").to_string(),
-        "the positive class is set to \"sick\", expected none: the target is not binary, it has 2 \
-         classes or labels"
-    );
+    expect![r#"the positive class "Sick" is not one of the classes; did you mean "sick"?"#]
+        .assert_eq(&fit("Sick").expect_err("must be refused").to_string());
+    expect![r#"the positive class "1" is not one of the classes; there are sick, well"#]
+        .assert_eq(&fit("1").expect_err("must be refused").to_string());
+    expect![r#"the positive class is set to "sick", expected none: the target is not binary, it has 2 classes or labels"#]
+        .assert_eq(&try_fit(&table, TargetKind::Sparse, Some("sick")).expect_err("must be refused").to_string());
 }
 
 #[test]
@@ -94,11 +88,8 @@ fn more_classes_are_sparse_or_one_hot() {
         fit(&table, TargetKind::Categorical).encode(&table).expect("encodes").targets,
         Targets::Dense { values: vec![0., 1., 0., 1., 0., 0., 0., 0., 1., 0., 1., 0.], width: 3 }
     );
-    assert_eq!(
-        fit_error(&table, TargetKind::Binary),
-        "data.csv, column \"y\": found 3 classes, expected 2 for a binary target; for more use \
-         `--loss sparse`"
-    );
+    expect![r#"data.csv, column "y": found 3 classes, expected 2 for a binary target"#]
+        .assert_eq(&fit_error(&table, TargetKind::Binary));
     let two = one_column(&["b", "a", "b"]);
     assert_eq!(
         *fit(&two, TargetKind::Sparse).form(),
@@ -134,16 +125,14 @@ fn typed_classes_are_named_by_their_text() {
 #[test]
 fn targets_that_cannot_be_learnt_are_refused() {
     let error = |values: &[&str]| fit_error(&one_column(values), TargetKind::Auto);
-    assert_eq!(
-        error(&["a", "a", ""]),
-        "data.csv, column \"y\": found only the class \"a\" in 2 rows, expected at least two classes"
-    );
-    assert_eq!(error(&["", "NA"]), "data.csv, column \"y\": the target is missing in all 2 rows");
-    assert_eq!(
-        error(&["a", "c", "b"]),
-        "data.csv, column \"y\": each of the 3 rows has a class of its own, expected classes with \
-         several rows"
-    );
+    expect![
+        r#"data.csv, column "y": found only the class "a" in 2 rows, expected at least two classes"#
+    ]
+    .assert_eq(&error(&["a", "a", ""]));
+    expect![r#"data.csv, column "y": the target is missing in all 2 rows"#]
+        .assert_eq(&error(&["", "NA"]));
+    expect![r#"data.csv, column "y": each of the 3 rows has a class of its own, expected classes with several rows"#]
+        .assert_eq(&error(&["a", "c", "b"]));
 
     let repeated = |values: usize, step: f64, times: usize| {
         let texts: Vec<String> = (0..values).map(|i| (i as f64 * step).to_string()).collect();
@@ -164,7 +153,7 @@ fn targets_that_cannot_be_learnt_are_refused() {
 
     let names: Vec<String> = (0..=MAX_CLASSES).map(|i| format!("c{i}")).collect();
     let twice: Vec<&str> = names.iter().chain(&names).map(String::as_str).collect();
-    assert_eq!(error(&twice), "data.csv: found 10001 classes, expected at most 10000");
+    expect!["data.csv: found 10001 classes, expected at most 10000"].assert_eq(&error(&twice));
 }
 
 #[test]
@@ -173,24 +162,18 @@ fn class_not_seen_when_fitting_is_an_error_that_says_where() {
     let error = |values: &[&str]| {
         encoder.encode(&one_column(values)).expect_err("must be refused").to_string()
     };
-    assert_eq!(
-        error(&["a", "x"]),
-        "data.csv line 3, column \"y\": \"x\" is not one of the classes a, b, c"
-    );
-    assert_eq!(error(&[""]), "data.csv, column \"y\": the target is missing in all 1 rows");
+    expect![r#"data.csv line 3, column "y": "x" is not one of the classes a, b, c"#]
+        .assert_eq(&error(&["a", "x"]));
+    expect![r#"data.csv, column "y": the target is missing in all 1 rows"#]
+        .assert_eq(&error(&[""]));
     let names: Vec<String> = (0..12).map(|i| format!("c{i:02}")).collect();
     let twice: Vec<&str> = names.iter().chain(&names).map(String::as_str).collect();
     let many = fit(&one_column(&twice), TargetKind::Auto);
-    assert_eq!(
-        many.encode(&one_column(&["x"])).expect_err("must be refused").to_string(),
-        "data.csv line 2, column \"y\": \"x\" is not one of the classes c00, c01, c02, c03, c04, \
-         c05, c06, c07, c08, c09 and 2 more"
-    );
+    expect![r#"data.csv line 2, column "y": "x" is not one of the classes c00, c01, c02, c03, c04, c05, c06, c07, c08, c09 and 2 more"#]
+        .assert_eq(&many.encode(&one_column(&["x"])).expect_err("must be refused").to_string());
     let other = text_table("new.csv", &["Y"], &[&["a"]]);
-    assert_eq!(
-        encoder.encode(&other).expect_err("must be refused").to_string(),
-        "new.csv: no column \"y\"; did you mean \"Y\"?"
-    );
+    expect![r#"new.csv: no column "y"; did you mean "Y"?"#]
+        .assert_eq(&encoder.encode(&other).expect_err("must be refused").to_string());
 }
 
 #[test]
@@ -217,20 +200,12 @@ fn columns_with_one_1_each_are_classes_and_others_are_labels() {
         encoder.encode(&labels).expect("encodes").targets,
         Targets::Dense { values: vec![1.0, 1.0, 0.0, 1.0, 0.0, 0.0], width: 2 }
     );
-    assert_eq!(
-        fit_error(&labels, TargetKind::Categorical),
-        "data.csv line 2: the targets sum to 2, expected 1"
-    );
-    assert_eq!(
-        fit_error(&labels, TargetKind::Sparse),
-        "found 2 target columns, expected 1 for a sparse target; for one 0/1 column per class use \
-         `--loss categorical`, for independent labels `--loss binary`"
-    );
-    assert_eq!(
-        try_fit(&labels, TargetKind::Auto, Some("a")).expect_err("must be refused").to_string(),
-        "the positive class is set to \"a\", expected none: the target is not binary, it has 2 \
-         classes or labels"
-    );
+    expect!["data.csv line 2: the targets sum to 2, expected 1"]
+        .assert_eq(&fit_error(&labels, TargetKind::Categorical));
+    expect!["found 2 target columns, expected 1 for a sparse target"]
+        .assert_eq(&fit_error(&labels, TargetKind::Sparse));
+    expect![r#"the positive class is set to "a", expected none: the target is not binary, it has 2 classes or labels"#]
+        .assert_eq(&try_fit(&labels, TargetKind::Auto, Some("a")).expect_err("must be refused").to_string());
 }
 
 #[test]
@@ -243,23 +218,19 @@ fn probabilities_are_normalised() {
     };
     assert!((values[0] - 0.249_875_06).abs() < 1e-7 && (values[1] - 0.750_124_94).abs() < 1e-7);
     assert_eq!(values[2..], [1.0, 0.0]);
-    assert_eq!(
-        fit_error(&table, TargetKind::Auto),
-        "data.csv line 2, column \"a\": \"0.25\" is neither 0 nor 1"
-    );
+    expect![r#"data.csv line 2, column "a": "0.25" is neither 0 nor 1"#]
+        .assert_eq(&fit_error(&table, TargetKind::Auto));
     let error = |row: [&str; 2]| {
         fit_error(&text_table("data.csv", &["a", "b"], &[&row]), TargetKind::Categorical)
     };
-    assert_eq!(error(["0.1", "0.2"]), "data.csv line 2: the targets sum to 0.3, expected 1");
-    assert_eq!(
-        error(["-0.5", "1.5"]),
-        "data.csv line 2, column \"a\": \"-0.5\" is not a number from 0 to 1"
-    );
-    assert_eq!(
-        error(["1", "x"]),
-        "data.csv line 2, column \"b\": \"x\" is not a number from 0 to 1"
-    );
-    assert_eq!(error(["", "1"]), "data.csv, column \"a\": the target is missing in all 1 rows");
+    expect!["data.csv line 2: the targets sum to 0.3, expected 1"]
+        .assert_eq(&error(["0.1", "0.2"]));
+    expect![r#"data.csv line 2, column "a": "-0.5" is not a number from 0 to 1"#]
+        .assert_eq(&error(["-0.5", "1.5"]));
+    expect![r#"data.csv line 2, column "b": "x" is not a number from 0 to 1"#]
+        .assert_eq(&error(["1", "x"]));
+    expect![r#"data.csv, column "a": the target is missing in all 1 rows"#]
+        .assert_eq(&error(["", "1"]));
 }
 
 #[test]
@@ -269,12 +240,11 @@ fn target_columns_are_checked() {
         let fitted = TargetEncoder::fit(&table, &strings(columns), TargetKind::Auto, None, &[]);
         fitted.expect_err("must be refused").to_string()
     };
-    assert_eq!(error(&[]), "the target columns are none, expected at least 1, all different");
-    assert_eq!(
-        error(&["y", "y"]),
-        "the target columns are y, y, expected at least 1, all different"
-    );
-    assert_eq!(error(&["z"]), "data.csv: no column \"z\"; there are y");
+    expect!["the target columns are none, expected at least 1, all different"]
+        .assert_eq(&error(&[]));
+    expect!["the target columns are y, y, expected at least 1, all different"]
+        .assert_eq(&error(&["y", "y"]));
+    expect![r#"data.csv: no column "z"; there are y"#].assert_eq(&error(&["z"]));
 }
 
 #[test]

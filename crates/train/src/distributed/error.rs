@@ -4,17 +4,11 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DistributedError {
-    /// A build without it.
-    #[error(
-        "the engine mpi is not compiled in; build with `--features mpi`, which needs an MPI library and \
-         libclang (on Debian: `apt install libopenmpi-dev libclang-dev`)"
-    )]
+    /// A build without the Cargo feature `mpi`, which needs an MPI library and libclang.
+    #[error("the engine mpi is not compiled in")]
     NotCompiledIn,
     /// Nobody says how many processes there are to be, and this one is alone.
-    #[error(
-        "no launcher has started this process; start it with `mpirun -np N kiln …`, or say \
-         `--expect-ranks 1` for a single one"
-    )]
+    #[error("no launcher has started this process")]
     NoLauncher,
     /// The launcher and the MPI library do not belong together, or the launch was incomplete.
     #[error(

@@ -107,7 +107,7 @@ impl Mpi {
                 if waiting.is_over() {
                     eprintln!(
                         "error: rank {rank} has waited {} s for the other ranks: one of them hangs, or is \
-                         slower than `--rank-timeout` allows",
+                         slower than the rank timeout allows",
                         waiting.timeout.as_secs()
                     );
                     // Not MPI_Abort: the main thread is inside MPI, where it may hold what that needs. The

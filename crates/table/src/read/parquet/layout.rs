@@ -36,9 +36,9 @@ pub(in crate::read) struct Layout {
 
 impl Layout {
     pub(super) fn of(file: &File, name: &str) -> Result<Self, TableError> {
-        let error = |reason| TableError::Parquet { table: name.to_owned(), reason };
+        let error = |reason| not_parquet(name, reason);
         match unwound(|| Self::read(file)).map_err(error)? {
-            None => Err(TableError::TableEmpty { table: name.to_owned() }),
+            None => Err(TableError::unreadable(name, "is empty, expected a table")),
             Some(layout) => {
                 let columns = column_names(name, layout.columns)?;
                 Ok(Self { columns, ..layout })
@@ -127,8 +127,13 @@ impl Layout {
                 selection,
             )
         };
-        unwound(open).map_err(|reason| TableError::Parquet { table: name.to_owned(), reason })
+        unwound(open).map_err(|reason| not_parquet(name, reason))
     }
+}
+
+/// The error for a file that the reader of the format refuses.
+pub(super) fn not_parquet(name: &str, reason: String) -> TableError {
+    TableError::unreadable(name, format_args!("is not a Parquet file that can be read: {reason}"))
 }
 
 /// Whether a column is of one of the types that [`Rows`](super::Rows) makes something of.

@@ -22,6 +22,7 @@ use arrow_schema::{Field, Schema};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
 pub(super) use self::layout::Layout;
+use self::layout::not_parquet;
 use self::unwound::unwound;
 use crate::error::TableError;
 use crate::rows::Rows;
@@ -78,7 +79,7 @@ impl ParquetChunks {
                 Ok(Some(batch)) => break batch,
                 Ok(None) => return Ok(None),
                 Err(reason) => {
-                    return Err(TableError::Parquet { table: self.name.clone(), reason });
+                    return Err(not_parquet(&self.name, reason));
                 }
             }
         };

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use expect_test::expect;
+
 use super::*;
 
 /// Bytes that reading a file of a few hundred may take at most, all its buffers included.
@@ -197,7 +199,7 @@ fn a_page_that_claims_to_be_huge_is_refused_before_room_is_made_for_it() {
         assert_eq!(refused(&file(INT32, codec, 2, &page)), message, "{codec}");
     }
     let page = data_page(PLAIN, 2, -1, &[0; 8]);
-    assert_eq!(refused(&file(INT32, SNAPPY, 2, &page)), "a page has a size below 0");
+    expect!["a page has a size below 0"].assert_eq(&refused(&file(INT32, SNAPPY, 2, &page)));
     let mut page = data_page(PLAIN, 2, 8, &[0; 8]);
     page.truncate(page.len() - 1);
     let message = "a page ends behind the end of its column chunk";
@@ -269,10 +271,10 @@ fn columns_that_a_footer_lacks_are_refused() {
     };
     let fewer = "its footer has fewer columns than it says";
     assert_eq!(refused(&footer(&[root(i32::MAX), column(INT32)])), fewer);
-    assert_eq!(refused(&footer(&[root(-1)])), "a column has less than 0 columns in it");
+    expect!["a column has less than 0 columns in it"].assert_eq(&refused(&footer(&[root(-1)])));
     let more = "its footer has more columns than it says";
     assert_eq!(refused(&footer(&[root(1), column(INT32), column(INT32)])), more);
-    assert_eq!(refused(&with_footer(&[], &[0])), "its footer does not list the columns");
+    expect!["its footer does not list the columns"].assert_eq(&refused(&with_footer(&[], &[0])));
 
     let mut deep = with_footer(&[], &[]);
     deep.truncate(4);
@@ -282,12 +284,12 @@ fn columns_that_a_footer_lacks_are_refused() {
         [&[0xf0 | thrift::STRUCT][..], &unsigned(levels + 1), &nested.repeat(levels as usize)];
     let list = [list.concat(), column(INT32)].concat();
     let footer = Struct::default().i32(1, 1).field(2, thrift::LIST, &list).end();
-    assert_eq!(refused(&with_footer(&[], &footer)), "its columns are nested too deep");
+    expect!["its columns are nested too deep"].assert_eq(&refused(&with_footer(&[], &footer)));
 }
 
 #[test]
 fn a_column_chunk_outside_the_file_is_refused() {
     let page = data_page(PLAIN, 2, 8, &[0; 8]);
     let file = file_of_size(INT32, UNCOMPRESSED, 2, &page, 1 << 40);
-    assert_eq!(refused(&file), "a column chunk ends behind the end of the file");
+    expect!["a column chunk ends behind the end of the file"].assert_eq(&refused(&file));
 }
