@@ -76,7 +76,7 @@ impl Groups {
                 for (group, from) in from.groups().enumerate() {
                     let first = group * WIDTH * stride;
                     let factors = factors.map(|factors| &factors.lanes()[first..]);
-                    let to = &mut to.lines_mut()[first..];
+                    let to = &mut to.lanes_mut()[first..];
                     for (block, from) in from.chunks_exact(WIDTH).enumerate() {
                         for [row, column] in CORNERS {
                             let mut numbers = [[0.0; 8]; 8];

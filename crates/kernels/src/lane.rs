@@ -73,7 +73,7 @@ impl Rows {
         &self.lanes
     }
 
-    pub(crate) fn lines_mut(&mut self) -> &mut [Lane] {
+    pub(crate) fn lanes_mut(&mut self) -> &mut [Lane] {
         &mut self.lanes
     }
 

@@ -78,7 +78,7 @@ pub(crate) fn forward(rows: usize, input: &Rows, panels: &Panels, output: &mut R
             inputs: panels.inputs,
             at: 0,
             panel: &[],
-            output: output.lines_mut(),
+            output: output.lanes_mut(),
             output_stride,
         },
         panels,
