@@ -31,8 +31,8 @@ use serde_json::Value;
 pub(crate) use self::args::Args;
 use self::outcome::{Measured, Outcome};
 use super::{
-    checkpoints::{Interrupted, on_signals},
     console::Console,
+    interrupt::{Interrupted, on_signals},
     options::{Options, UsageError, as_usage, read_config},
     report,
 };
