@@ -12,7 +12,7 @@ use kiln::model::{LossConfig, MlpConfig, Task};
 use kiln::store::write_atomically;
 use kiln::tabular::assessment::{About, Assessment, Mistake, epochs};
 use kiln::train::{
-    Decay, EarlyStopping, ProgressBar, Scores, TrainConfig, class_rows, fit, predict,
+    Decay, EarlyStopping, Keep, ProgressBar, Scores, TrainConfig, class_rows, fit, predict,
 };
 
 /// Train a digit classifier and write a report of it
@@ -40,6 +40,7 @@ impl Job for Args {
         let config = TrainConfig::new()
             .with_num_epochs(self.epochs)
             .with_schedule(Decay::cosine())
+            .with_keep(Keep::Best)
             .with_early_stopping(EarlyStopping::default());
         let observers: &mut [&mut dyn kiln::train::Observer] = &mut [&mut ProgressBar::stderr()];
         let trained = fit::<B>(&model, task, &config, train, Some(valid), &device, observers)?;

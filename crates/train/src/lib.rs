@@ -63,7 +63,7 @@ mod stopping;
 pub use backend::{TrainBackend, TrainLoop};
 pub use checkpoint::{Checkpoints, Every, Fingerprint};
 pub use clip::GradientClipping;
-pub use config::{BatchSize, EarlyStopping, Monitor, TrainConfig};
+pub use config::{BatchSize, EarlyStopping, Keep, Monitor, TrainConfig};
 pub use ensemble::{Members, predict_together};
 pub use error::TrainError;
 pub use evaluation::{

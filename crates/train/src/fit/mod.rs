@@ -19,7 +19,7 @@ use self::{
 use crate::{
     backend::{TrainBackend, TrainLoop},
     checkpoint::{Checkpoints, Fingerprint, Identity},
-    config::{BatchSize, TrainConfig},
+    config::{BatchSize, Keep, TrainConfig},
     ensemble::Members,
     error::TrainError,
     objective::check_data,
@@ -78,7 +78,7 @@ pub struct TrainedMembers<B: Backend> {
 ///
 /// * A config out of its range; network, task and data that do not fit together; a batch of one row
 ///   with batch normalization.
-/// * [`TrainError::NoValidation`]: early stopping or restarts without validation rows.
+/// * [`TrainError::NoValidation`]: early stopping, the best epoch or restarts without validation rows.
 /// * [`TrainError::Diverged`]: the loss is NaN or infinite; with restarts, in all of them.
 /// * What an observer returned.
 pub fn fit<B: TrainBackend>(
@@ -278,6 +278,9 @@ fn check_run(
     if valid.is_none() && matches!(members, Members::All(_)) {
         if config.early_stopping.is_some() {
             return Err(TrainError::NoValidation { field: "early_stopping" });
+        }
+        if config.keep == Keep::Best {
+            return Err(TrainError::NoValidation { field: "keep" });
         }
         if config.restarts > 1 {
             return Err(TrainError::NoValidation { field: "restarts" });
