@@ -58,7 +58,7 @@ def speed(args, table, ranks, batch_size):
     history = args.folder / "history.jsonl"
     command = [*args.mpirun.split(), "-np", str(ranks), args.kiln, "train", table, "--target", "class", "--engine", "mpi"]
     command += ["-o", args.folder / "model", "--history", history, "--hidden", "256,128", "--numeric-bins", "0", "--batch-size", str(batch_size)]
-    command += ["--epochs", str(args.epochs), "--patience", "0", "-q", "--json"]
+    command += ["--epochs", str(args.epochs), "--keep", "last", "-q", "--json"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
     epochs = [json.loads(line)["rows_per_second"] for line in history.read_text().splitlines()]
     return statistics.median(epochs[1:])

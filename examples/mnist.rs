@@ -8,8 +8,8 @@ use kiln::backend::{self, BackendName, Job, TrainBackend};
 use kiln::data::{digits, draw_images, mnist};
 use kiln::model::{MlpConfig, Task};
 use kiln::train::{
-    BatchSize, Decay, EarlyStopping, HistoryFile, Monitor, Observer, OptimizerConfig, ProgressBar,
-    Scores, TrainConfig, fit, predict,
+    BatchSize, Decay, EarlyStopping, HistoryFile, Keep, Monitor, Observer, OptimizerConfig,
+    ProgressBar, Scores, TrainConfig, fit, predict,
 };
 use lexopt::prelude::*;
 
@@ -116,7 +116,9 @@ impl Job for Args {
             .with_optimizer(self.optimizer)
             .with_learning_rate(self.learning_rate)
             .with_schedule(Decay::cosine())
-            .with_early_stopping(EarlyStopping::default().with_monitor(Monitor::Accuracy))
+            .with_keep(Keep::Best)
+            .with_monitor(Monitor::Accuracy)
+            .with_early_stopping(EarlyStopping::default())
             .with_seed(self.seed);
         let mut progress = ProgressBar::stderr();
         let mut history = self.history.map(HistoryFile::create).transpose()?;

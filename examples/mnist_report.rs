@@ -11,7 +11,7 @@ use kiln::model::{LossConfig, MlpConfig, Task};
 use kiln::store::write_atomically;
 use kiln::tabular::assessment::{About, Assessment, Mistake, epochs};
 use kiln::train::{
-    Decay, EarlyStopping, ProgressBar, Scores, TrainConfig, class_rows, fit, predict,
+    Decay, EarlyStopping, Keep, ProgressBar, Scores, TrainConfig, class_rows, fit, predict,
 };
 
 /// Writes a report to this file.
@@ -33,6 +33,7 @@ impl Job for Report {
         let config = TrainConfig::new()
             .with_num_epochs(10)
             .with_schedule(Decay::cosine())
+            .with_keep(Keep::Best)
             .with_early_stopping(EarlyStopping::default());
         let observers: &mut [&mut dyn kiln::train::Observer] = &mut [&mut ProgressBar::stderr()];
         let trained = fit::<B>(&model, task, &config, train, Some(valid), &device, observers)?;

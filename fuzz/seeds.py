@@ -250,6 +250,7 @@ weight_decay = 0.01
 schedule = "one_cycle"
 warmup = 10
 clip_norm = 1.0
+keep = "last"
 patience = 2
 monitor = "accuracy"
 label_smoothing = 0.1
@@ -268,7 +269,7 @@ seed = 7
     for loss in ["categorical", "sparse"]:
         seed(loss, f'target = ["y"]\nloss = "{loss}"\nclass_weights = "balanced"\nschedule = "plateau"\n')
     for optimizer in ["sgd", "momentum", "nesterov", "adam", "rmsprop", "adagrad"]:
-        seed(optimizer, f'target = ["y"]\noptimizer = "{optimizer}"\nschedule = "cosine"\npatience = 0\n')
+        seed(optimizer, f'target = ["y"]\noptimizer = "{optimizer}"\nschedule = "cosine"\nkeep = "last"\n')
     seed(
         "settings",
         """loss = "auto"

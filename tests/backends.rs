@@ -17,7 +17,7 @@ use kiln::{
         PreprocessConfig, ReadOptions, ScanOptions, SchemaOptions, Table, TableFile, TargetKind,
         scan,
     },
-    tabular::{Prepared, Preset, Recipe, Settings, Validation, train as train_table},
+    tabular::{Prepared, Preset, Recipe, Validation, train as train_table},
     train::{
         BatchSize, Checkpoints, Evaluation, Event, Hooks, Observer, Recorder, TrainConfig,
         TrainData, TrainError, fit, fit_with, predict,
@@ -213,7 +213,7 @@ impl Job for TrainFruit {
         let table = fruit("fruit.csv");
         let recipe = Recipe::new(Preset::Fast, table.num_rows(), table.columns().len());
         let columns = SchemaOptions { target: vec!["kind".to_owned()], ..SchemaOptions::default() };
-        let mut settings = Settings::new(recipe, columns);
+        let mut settings = recipe.settings(columns);
         settings.train.num_epochs = 2;
         // The colours are embedded.
         settings.preprocess.one_hot_up_to = 3;

@@ -12,7 +12,7 @@ use kiln::{
     model::{EmbeddingConfig, MlpConfig, Normalization, Task},
     store::{Archive, decode, encode},
     train::{
-        BatchSize, Checkpoints, EarlyStopping, Every, Hooks, OptimizerConfig, TrainConfig, TrainError,
+        BatchSize, Checkpoints, Every, Hooks, Keep, OptimizerConfig, TrainConfig, TrainError,
         fit_with,
     },
 };
@@ -59,7 +59,7 @@ fn train(normalization: Normalization, checkpoints: &mut Checkpoints) -> Result<
     let config = TrainConfig::new()
         .with_optimizer(OptimizerConfig::adam())
         .with_batch_size(BatchSize::Rows(3))
-        .with_early_stopping(EarlyStopping::default())
+        .with_keep(Keep::Best)
         .with_restarts(2)
         .with_num_epochs(2);
     let hooks = Hooks { checkpoints: Some(checkpoints), ..Hooks::default() };

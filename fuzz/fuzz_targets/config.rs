@@ -6,7 +6,6 @@ use std::{io::Cursor, io::Write, sync::LazyLock};
 
 use kiln::{
     table::{ReadOptions, Table, TableReader},
-    model::MlpConfig,
     tabular::{Recipe, Settings},
 };
 use libfuzzer_sys::fuzz_target;
@@ -50,14 +49,7 @@ fn resolve(options: &Options) -> anyhow::Result<Settings> {
 fn check(settings: &Settings) {
     let _ = settings.train.validate();
     let _ = settings.preprocess.validate();
-    let network = settings.network.clone();
-    let _ = MlpConfig::new(2, 1)
-        .with_hidden(network.hidden)
-        .with_activation(network.activation)
-        .with_normalization(network.normalization)
-        .with_input_dropout(network.input_dropout)
-        .with_dropout(network.dropout)
-        .validate();
+    let _ = settings.network.mlp(2, 1).validate();
     // Numbers are written as they are read.
     let text = toml::to_string(settings).expect("settings are plain data");
     let again: Settings = toml::from_str(&text).expect("what was written");

@@ -6,7 +6,7 @@ use std::io::Cursor;
 
 use kiln::{
     table::{ReadOptions, SchemaOptions, Table, TableReader, TargetKind},
-    tabular::{Prepared, Preset, Recipe, Settings, TabularError},
+    tabular::{Prepared, Preset, Recipe, TabularError},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -61,7 +61,7 @@ fn settings(table: &Table, reading: u8, target: u8) -> Settings {
         ..SchemaOptions::default()
     };
     let recipe = Recipe::new(Preset::Fast, table.num_rows(), names.len());
-    let mut settings = Settings::new(recipe, columns);
+    let mut settings = recipe.settings(columns);
     settings.loss = kinds[usize::from(reading >> 5 & 3)];
     settings.preprocess.numeric_bins = usize::from(reading >> 7) * 4;
     settings.preprocess.one_hot_up_to = usize::from(reading >> 7) * 3;

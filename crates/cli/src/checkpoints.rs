@@ -12,10 +12,10 @@ use kiln::{
     train::{Checkpoints, Every, TrainError},
 };
 use serde::{Deserialize, Serialize};
-use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::{
     console::Console,
+    interrupt::{Interrupted, on_signals},
     options::{Options, UsageError, as_usage},
     outputs::RunFiles,
     processes::Process,
@@ -208,22 +208,6 @@ impl CheckpointArgs {
         Ok(Some(checkpoints.stop_on(stop).with_context(serde_json::to_value(begun)?)))
     }
 }
-
-/// Has SIGINT and SIGTERM raise the flag; a second one ends the process at once.
-pub(super) fn on_signals(stop: &Arc<AtomicBool>) -> anyhow::Result<()> {
-    [SIGINT, SIGTERM].into_iter().try_for_each(|signal| {
-        // In this order: the first finds the flag still down, and raises it.
-        signal_hook::flag::register_conditional_default(signal, Arc::clone(stop))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(stop)))
-            .map(drop)
-            .context("cannot wait for signals")
-    })
-}
-
-/// A run that was asked to stop, and did.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct Interrupted(pub(super) String);
 
 /// What went wrong in training, and of an interrupted run how to go on.
 pub(crate) fn explain(error: TabularError, folder: Option<&Path>) -> anyhow::Error {

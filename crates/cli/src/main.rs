@@ -12,6 +12,7 @@ mod exit_code;
 mod export;
 mod import;
 mod inspect;
+mod interrupt;
 mod man;
 mod options;
 mod output;

@@ -4,7 +4,7 @@ use kiln::{train::Ranks, train::distributed::Engine};
 
 use crate::console::Console;
 #[cfg(feature = "mpi")]
-use crate::{advice::message, checkpoints::Interrupted, exit_code::exit_code};
+use crate::{advice::message, exit_code::exit_code, interrupt::Interrupted};
 
 /// Several processes that train together.
 #[derive(Debug, Clone, Copy, clap::Args)]

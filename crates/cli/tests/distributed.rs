@@ -176,7 +176,7 @@ mod with_mpi {
             return;
         }
         let Some((folder, _)) = mnist(3000) else { return };
-        let args = "mnist.parquet --target class --epochs 10 --batch-size 125 --patience 0";
+        let args = "mnist.parquet --target class --epochs 10 --batch-size 125 --keep last";
         all_end_alike(&folder, &format!("{args} --backend ndarray"), 200, &[1, 2, 3]);
         // By Burn's operations, not by the kernels.
         let args = format!("{args} --normalization layer --hidden 32 --learning-rate 1e-4");
@@ -205,7 +205,7 @@ mod with_mpi {
         let folder = Folder::new();
         fs::copy(tables.join("adult-test.csv"), folder.path("adult.csv")).unwrap();
         // Adam divides by the size of a gradient: where it is all but 0, by rounding.
-        let optimizer = "--optimizer momentum --learning-rate 0.01 --patience 0";
+        let optimizer = "--optimizer momentum --learning-rate 0.01 --keep last";
         let args = format!(
             "adult.csv --target last --epochs 8 --batch-size 500 {optimizer} --backend ndarray"
         );
@@ -315,7 +315,7 @@ mod with_mpi {
         let folder = Folder::new();
         folder.write("good.csv", good().repeat(20).replace("\na,b,class\n", "\n"));
         // Long enough to be killed in.
-        let args = "train good.csv --target class -q --engine mpi --epochs 150 --batch-size 16 --patience 0 \
+        let args = "train good.csv --target class -q --engine mpi --epochs 150 --batch-size 16 --keep last \
                     --optimizer momentum --learning-rate 0.01 --json --backend ndarray";
         let checkpoints = "--checkpoint-dir c --checkpoint-every 20iterations --resume auto";
         let accuracy = |run: Run| {

@@ -79,13 +79,13 @@ const OPTIMIZERS: [&str; 8] =
 const SCHEDULES: [&str; 4] = ["constant", "cosine --warmup 5", "one_cycle --warmup 0", "plateau"];
 const BATCHES: [&str; 3] = ["all", "1", "16"];
 const DROPOUTS: [&str; 2] = ["0", "0.2"];
-const PATIENCES: [&str; 2] = ["0", "2"];
+const STOPS: [&str; 4] = ["--keep last", "--keep best", "--patience 2", "--keep last --patience 2"];
 
 fn options(parts: [&str; 5]) -> String {
-    let [optimizer, schedule, batch, dropout, patience] = parts;
+    let [optimizer, schedule, batch, dropout, stop] = parts;
     format!(
         "--hidden 12,5 --learning-rate 0.01 --optimizer {optimizer} --schedule {schedule} \
-         --batch-size {batch} --dropout {dropout} --patience {patience}"
+         --batch-size {batch} --dropout {dropout} {stop}"
     )
 }
 
@@ -94,10 +94,10 @@ fn a_killed_run_ends_with_the_model_of_one_left_alone() {
     let rng = &mut ChaCha8Rng::seed_from_u64(7);
     if std::env::var_os("KILN_STRESS").is_none() {
         for optimizer in OPTIMIZERS {
-            let parts = [&SCHEDULES[..], &BATCHES, &DROPOUTS, &PATIENCES]
+            let parts = [&SCHEDULES[..], &BATCHES, &DROPOUTS, &STOPS]
                 .map(|of| *of.choose(rng).expect("there is one"));
-            let [schedule, batch, dropout, patience] = parts;
-            kill_and_resume(&options([optimizer, schedule, batch, dropout, patience]), rng);
+            let [schedule, batch, dropout, stop] = parts;
+            kill_and_resume(&options([optimizer, schedule, batch, dropout, stop]), rng);
         }
         for options in [
             "--restarts 3 --batch-size 16",
@@ -113,8 +113,8 @@ fn a_killed_run_ends_with_the_model_of_one_left_alone() {
         for schedule in SCHEDULES {
             for batch in BATCHES {
                 for dropout in DROPOUTS {
-                    for patience in PATIENCES {
-                        let parts = [optimizer, schedule, batch, dropout, patience];
+                    for stop in STOPS {
+                        let parts = [optimizer, schedule, batch, dropout, stop];
                         kill_and_resume(&options(parts), rng);
                     }
                 }
@@ -268,7 +268,7 @@ fn a_signal_ends_the_run_with_a_line_on_how_to_go_on() {
     for signal in ["INT", "TERM"] {
         let folder = Folder::new();
         folder.write("good.csv", good());
-        let options = "good.csv --target class --patience 0 --epochs 600 --batch-size 4";
+        let options = "good.csv --target class --keep last --epochs 600 --batch-size 4";
         folder.succeeds(&format!("train {options} -o straight -q"));
         let args = format!("train {options} -v -o m --checkpoint-dir run");
         let (mut child, mut said) = start(&folder, &args);

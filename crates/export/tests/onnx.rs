@@ -11,7 +11,7 @@ use kiln::{
     data::{Targets, mnist},
     export::{ExportError, InputValues, Inputs, Onnx},
     table::{ReadOptions, Rows, SchemaOptions, Table},
-    tabular::{Prepared, Preset, Recipe, Settings, Validation, train},
+    tabular::{Prepared, Preset, Recipe, Validation, train},
     train::Hooks,
 };
 use serde_json::json;
@@ -92,7 +92,7 @@ fn assert_same(name: &str, onnx: &Onnx, classifier: &Classifier<Flex>, rows: &Ro
 fn trained(table: Table, target: &str) -> Classifier<Flex> {
     let recipe = Recipe::new(Preset::Default, table.num_rows(), table.columns().len());
     let columns = SchemaOptions { target: vec![target.to_owned()], ..SchemaOptions::default() };
-    let mut settings = Settings::new(recipe, columns);
+    let mut settings = recipe.settings(columns);
     settings.train.num_epochs = 2;
     let prepared = Prepared::new(table, &settings).unwrap();
     let rows: Vec<usize> = (0..prepared.num_rows()).collect();

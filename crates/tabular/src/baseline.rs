@@ -3,8 +3,8 @@ use kiln_data::Dataset;
 use kiln_model::{Mlp, MlpConfig};
 use kiln_table::{Preprocessor, Transform};
 use kiln_train::{
-    BatchSize, Decay, EarlyStopping, Hooks, Members, OptimizerConfig, TrainBackend, TrainConfig,
-    TrainError, fit_members,
+    BatchSize, Decay, EarlyStopping, Hooks, Keep, Members, OptimizerConfig, TrainBackend,
+    TrainConfig, TrainError, fit_members,
 };
 
 /// The columns of the features that a linear model takes: all but those of bins, with which it would be no
@@ -54,7 +54,8 @@ pub(super) fn logistic_regression<B: TrainBackend>(
         .with_seed(manifest.training.seed);
     if valid.is_some() || matches!(members, Members::Folds { .. }) {
         let patience = num_epochs / 5;
-        config = config.with_early_stopping(EarlyStopping::default().with_patience(patience));
+        let stopping = EarlyStopping::default().with_patience(patience);
+        config = config.with_keep(Keep::Best).with_early_stopping(stopping);
     }
     let (task, hooks) = (manifest.task, Hooks::default());
     let trained = fit_members::<B>(&network, task, &config, members, train, valid, device, hooks)?;

@@ -30,7 +30,9 @@ pub use evaluate::evaluate;
 /// A value of a hyperparameter, as TensorBoard shows it.
 pub use kiln_tensorboard::HyperParameter;
 pub use prepare::Prepared;
-pub use recipe::{Preset, Recipe, learning_rate};
-pub use settings::{Calibration, ClassWeights, EnsembleSettings, NetworkSettings, Settings};
+pub use recipe::{Recipe, learning_rate};
+pub use settings::{
+    Calibration, ClassWeights, EnsembleSettings, NetworkSettings, Preset, Settings,
+};
 pub use tensorboard::TensorBoard;
 pub use train::{Outcome, Validation, scan_file, train, train_streamed};

@@ -1,26 +1,14 @@
 //! The defaults for tables, in one place.
 
 use kiln_model::{Activation, Normalization};
-use kiln_table::{PreprocessConfig, Scaling, Table};
-use kiln_train::{BatchSize, Decay, EarlyStopping, OptimizerConfig, Schedule, TrainConfig};
-use serde::{Deserialize, Serialize};
+use kiln_table::{PreprocessConfig, Scaling, SchemaOptions, Table, TargetKind};
+use kiln_train::{BatchSize, Decay, Keep, OptimizerConfig, Schedule, ThresholdRule, TrainConfig};
 
-use crate::settings::{Calibration, EnsembleSettings, NetworkSettings};
+use crate::settings::{
+    Calibration, ClassWeights, EnsembleSettings, NetworkSettings, Preset, Settings,
+};
 
-/// How much time a classifier is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Preset {
-    /// One network, and rows held out of it.
-    Fast,
-    /// Several networks, the more the fewer rows there are, each of which leaves out one fold of the rows.
-    #[default]
-    Default,
-    /// Twice as many, trained twice as long.
-    Best,
-}
-
-/// What is used where the user says nothing.
+/// What is used where the user says nothing: [`Settings`] for a table of so many rows and columns.
 ///
 /// | Name | Default | Purpose |
 /// |---|---|---|
@@ -30,22 +18,14 @@ pub enum Preset {
 /// | `ensemble` | 16 networks, 4 folds | see [`EnsembleSettings`] |
 /// | `calibration` | one temperature | see [`Calibration`] |
 /// | `train` | AdamW, four cosines, the best epoch | see [`TrainConfig`] |
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recipe {
-    /// What it is for.
-    pub preset: Preset,
-    /// Share of the rows held out for validation, where there are no folds.
-    pub valid_fraction: f64,
-    /// How columns become features.
-    pub preprocess: PreprocessConfig,
-    /// The hidden layers.
-    pub network: NetworkSettings,
-    /// How many networks there are.
-    pub ensemble: EnsembleSettings,
-    /// What is done to the probabilities.
-    pub calibration: Calibration,
-    /// How the network is trained.
-    pub train: TrainConfig,
+    preset: Preset,
+    /// Those held out included.
+    rows: usize,
+    columns: usize,
+    streamed: bool,
+    one_network: bool,
 }
 
 /// Rows held out of a streamed file, which stay in memory: of so many, an accuracy has a standard error of
@@ -59,15 +39,13 @@ const FOLDS: usize = 4;
 /// Columns beyond which they were not thought of one by one.
 const WIDE: usize = 256;
 
+/// Share of the rows held out for validation, where there are no folds.
+const VALID_FRACTION: f64 = 0.15;
+
 impl Recipe {
-    /// The recipe for a file of about so many rows, and columns, that is read anew in every epoch.
-    pub fn streamed(preset: Preset, rows: usize, columns: usize) -> Self {
-        let recipe = Self::new(preset, rows, columns);
-        let valid_fraction = recipe.valid_fraction.min(STREAMED_VALID_ROWS / rows.max(1) as f64);
-        // Features are made anew in every epoch: bins would make many times as many.
-        let preprocess = PreprocessConfig { numeric_bins: 0, ..recipe.preprocess };
-        let ensemble = EnsembleSettings::default();
-        Self { valid_fraction, preprocess, ensemble, ..recipe }
+    /// The recipe for a table of so many rows, those held out included, and columns.
+    pub fn new(preset: Preset, rows: usize, columns: usize) -> Self {
+        Self { preset, rows, columns, streamed: false, one_network: false }
     }
 
     /// The recipe for this table.
@@ -75,52 +53,105 @@ impl Recipe {
         Self::new(preset, table.num_rows(), table.columns().len())
     }
 
-    /// The recipe for a table of so many rows, those held out included, and columns.
-    pub fn new(preset: Preset, rows: usize, columns: usize) -> Self {
-        let valid_fraction = 0.15;
-        let train_rows = (rows as f64 * (1.0 - valid_fraction)).max(1.0);
-        // About 30 iterations an epoch, so that small tables see enough updates; a power of two from 32
-        // to 256. Batches of 16 took twice the time and were no better on the thirteen tables.
-        let batch_size = 1 << ((train_rows / 30.0).log2().floor() as i64).clamp(5, 8);
-        let width = width(columns);
-        // Many rows need fewer passes.
-        let longest = if preset == Preset::Best { 120 } else { 60 };
-        let num_epochs = (longest * 50_000 / rows.max(1)).clamp(longest / 5, longest);
-        Self {
-            preset,
-            valid_fraction,
-            preprocess: PreprocessConfig {
-                scaling: Scaling::Standard,
-                numeric_bins: numeric_bins(rows, columns),
-                ..PreprocessConfig::default()
-            },
-            // Below some thousand rows ReLU in place of Mish, or no dropout, make no difference that can be told from chance.
-            // From 10,000 on ReLU was worse in every fold tried, and no dropout in most (`benches/README.md`).
-            network: NetworkSettings {
-                hidden: vec![width, width],
-                activation: Activation::Mish,
-                normalization: Normalization::None,
-                input_dropout: input_dropout(columns),
-                dropout: 0.15,
-            },
-            ensemble: ensemble(preset, rows),
-            calibration: Calibration::Temperature,
-            train: TrainConfig::new()
-                .with_batch_size(BatchSize::Rows(batch_size))
-                .with_num_epochs(num_epochs)
-                // Times the rate, about what RealMLP has (Holzmüller et al. 2024, arXiv:2407.04491).
-                .with_optimizer(OptimizerConfig::adam_w().with_weight_decay(0.1))
-                .with_learning_rate(learning_rate(&[width]))
-                .with_schedule(Schedule { warmup_iterations: 0, decay: Decay::log_cosine() })
-                // The last of four cycles is half of all epochs: what one ends with may be better than all that
-                // the next has before its own end.
-                .with_early_stopping(EarlyStopping::default().with_patience(num_epochs)),
-        }
+    /// The recipe for a file of about so many rows, and columns, that is read anew in every epoch.
+    pub fn streamed(preset: Preset, rows: usize, columns: usize) -> Self {
+        Self { streamed: true, ..Self::new(preset, rows, columns) }
     }
 
     /// One network, and rows held out of it: what several processes can train together.
     pub fn with_one_network(self) -> Self {
-        Self { ensemble: EnsembleSettings::default(), ..self }
+        Self { one_network: true, ..self }
+    }
+
+    /// Share of the rows held out for validation, where there are no folds.
+    pub fn valid_fraction(&self) -> f64 {
+        match self.streamed {
+            true => VALID_FRACTION.min(STREAMED_VALID_ROWS / self.rows.max(1) as f64),
+            false => VALID_FRACTION,
+        }
+    }
+
+    /// The settings of a run on a table whose columns are used like this.
+    pub fn settings(&self, columns: SchemaOptions) -> Settings {
+        let ensemble = self.ensemble();
+        Settings {
+            preset: self.preset,
+            columns,
+            loss: TargetKind::Auto,
+            positive: None,
+            valid_fraction: (ensemble.bag_folds == 0).then_some(self.valid_fraction()),
+            streamed: self.streamed,
+            preprocess: PreprocessConfig {
+                scaling: Scaling::Standard,
+                // Streamed features are made anew in every epoch: bins would make many times as many.
+                numeric_bins: match self.streamed {
+                    true => 0,
+                    false => numeric_bins(self.rows, self.columns),
+                },
+                ..PreprocessConfig::default()
+            },
+            network: self.network(),
+            ensemble,
+            class_weights: ClassWeights::None,
+            calibration: Calibration::Temperature,
+            threshold: ThresholdRule::default(),
+            train: self.train(),
+        }
+    }
+
+    fn network(&self) -> NetworkSettings {
+        let width = width(self.columns);
+        // Below some thousand rows ReLU in place of Mish, or no dropout, make no difference that can be
+        // told from chance. From 10,000 on ReLU was worse in every fold tried, and no dropout in most
+        // (`benches/README.md`).
+        NetworkSettings {
+            hidden: vec![width, width],
+            activation: Activation::Mish,
+            normalization: Normalization::None,
+            input_dropout: input_dropout(self.columns),
+            dropout: 0.15,
+        }
+    }
+
+    fn train(&self) -> TrainConfig {
+        let train_rows = (self.rows as f64 * (1.0 - VALID_FRACTION)).max(1.0);
+        // About 30 iterations an epoch, so that small tables see enough updates; a power of two from 32
+        // to 256. Batches of 16 took twice the time and were no better on the thirteen tables.
+        let batch_size = 1 << ((train_rows / 30.0).log2().floor() as i64).clamp(5, 8);
+        // Many rows need fewer passes.
+        let longest = if self.preset == Preset::Best { 120 } else { 60 };
+        let num_epochs = (longest * 50_000 / self.rows.max(1)).clamp(longest / 5, longest);
+        TrainConfig::new()
+            .with_batch_size(BatchSize::Rows(batch_size))
+            .with_num_epochs(num_epochs)
+            // Times the rate, about what RealMLP has (Holzmüller et al. 2024, arXiv:2407.04491).
+            .with_optimizer(OptimizerConfig::adam_w().with_weight_decay(0.1))
+            .with_learning_rate(learning_rate(&[width(self.columns)]))
+            .with_schedule(Schedule { warmup_iterations: 0, decay: Decay::log_cosine() })
+            // Not stopped early: the last of four cycles is half of all epochs, and its end may be better
+            // than all before.
+            .with_keep(Keep::Best)
+    }
+
+    fn ensemble(&self) -> EnsembleSettings {
+        if self.streamed || self.one_network {
+            return EnsembleSettings::default();
+        }
+        let members = match (self.preset, self.rows) {
+            (Preset::Fast, _) => 1,
+            // Too few to deal.
+            (_, 0..8) => 1,
+            (_, 8..=2_000) => 16,
+            (_, ..=50_000) => 8,
+            (_, ..=200_000) => 4,
+            (Preset::Default, _) => 1,
+            (Preset::Best, _) => 2,
+        };
+        match (members, self.preset) {
+            (1, _) => EnsembleSettings::default(),
+            (_, Preset::Best) => EnsembleSettings { members: 2 * members, bag_folds: FOLDS },
+            _ => EnsembleSettings { members, bag_folds: FOLDS },
+        }
     }
 }
 
@@ -158,32 +189,18 @@ fn numeric_bins(rows: usize, columns: usize) -> usize {
     if bins < 4 { 0 } else { bins }
 }
 
-fn ensemble(preset: Preset, rows: usize) -> EnsembleSettings {
-    let members = match (preset, rows) {
-        (Preset::Fast, _) => 1,
-        // Too few to deal.
-        (_, 0..8) => 1,
-        (_, 8..=2_000) => 16,
-        (_, ..=50_000) => 8,
-        (_, ..=200_000) => 4,
-        (Preset::Default, _) => 1,
-        (Preset::Best, _) => 2,
-    };
-    match (members, preset) {
-        (1, _) => EnsembleSettings::default(),
-        (_, Preset::Best) => EnsembleSettings { members: 2 * members, bag_folds: FOLDS },
-        _ => EnsembleSettings { members, bag_folds: FOLDS },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn settings(preset: Preset, rows: usize, columns: usize) -> Settings {
+        Recipe::new(preset, rows, columns).settings(SchemaOptions::default())
+    }
+
     #[test]
     fn a_preset_has_networks_by_rows() {
         let members = |preset, rows| {
-            let EnsembleSettings { members, bag_folds } = Recipe::new(preset, rows, 10).ensemble;
+            let EnsembleSettings { members, bag_folds } = settings(preset, rows, 10).ensemble;
             [members, bag_folds]
         };
         let rows = [0, 7, 8, 2_000, 50_000, 200_000, 200_001];
@@ -206,7 +223,7 @@ mod tests {
 
     #[test]
     fn many_rows_are_passed_less_often() {
-        let epochs = |preset, rows| Recipe::new(preset, rows, 10).train.num_epochs;
+        let epochs = |preset, rows| settings(preset, rows, 10).train.num_epochs;
         let rows = [0, 50_000, 100_000, 10_000_000];
         assert_eq!(rows.map(|rows| epochs(Preset::Default, rows)), [60, 60, 30, 12]);
         assert_eq!(rows.map(|rows| epochs(Preset::Best, rows)), [120, 120, 60, 24]);
@@ -215,7 +232,7 @@ mod tests {
     #[test]
     fn wide_tables_have_wide_layers_of_smaller_steps() {
         let of = |columns| {
-            let Recipe { network, train, .. } = Recipe::new(Preset::Default, 1_000, columns);
+            let Settings { network, train, .. } = settings(Preset::Default, 1_000, columns);
             (network.hidden, train.learning_rate)
         };
         for columns in [0, 20, 128] {

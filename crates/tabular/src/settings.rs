@@ -1,9 +1,20 @@
-use kiln_model::{Activation, Normalization};
+use kiln_model::{Activation, MlpConfig, Normalization};
 use kiln_table::{PreprocessConfig, SchemaOptions, TargetKind};
 use kiln_train::{ThresholdRule, TrainConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::recipe::{Preset, Recipe};
+/// How much time a classifier is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Preset {
+    /// One network, and rows held out of it.
+    Fast,
+    /// Several networks, the more the fewer rows there are, each of which leaves out one fold of the rows.
+    #[default]
+    Default,
+    /// Twice as many, trained twice as long.
+    Best,
+}
 
 /// All that decides what is learned from a table, every default filled in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,29 +54,6 @@ pub struct Settings {
     pub train: TrainConfig,
 }
 
-impl Settings {
-    /// What the recipe says, for a target of these columns.
-    pub fn new(recipe: Recipe, columns: SchemaOptions) -> Self {
-        let Recipe { preset, valid_fraction, preprocess, network, ensemble, calibration, train } =
-            recipe;
-        Self {
-            preset,
-            columns,
-            loss: TargetKind::Auto,
-            positive: None,
-            valid_fraction: (ensemble.bag_folds == 0).then_some(valid_fraction),
-            streamed: false,
-            preprocess,
-            network,
-            ensemble,
-            class_weights: ClassWeights::None,
-            calibration,
-            threshold: ThresholdRule::default(),
-            train,
-        }
-    }
-}
-
 /// The network but for its width at both ends, which the data decide.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,6 +69,21 @@ pub struct NetworkSettings {
     pub input_dropout: f64,
     /// Fraction of hidden outputs dropped in training, in [0, 1).
     pub dropout: f64,
+}
+
+impl NetworkSettings {
+    /// The network, for features and logits of these widths.
+    pub fn mlp(&self, d_input: usize, d_output: usize) -> MlpConfig {
+        let Self { hidden, activation, normalization, input_dropout, dropout } = self.clone();
+        MlpConfig {
+            hidden,
+            activation,
+            normalization,
+            input_dropout,
+            dropout,
+            ..MlpConfig::new(d_input, d_output)
+        }
+    }
 }
 
 /// The networks of a classifier, whose probabilities are averaged.

@@ -34,7 +34,7 @@ fn settings() -> Settings {
         fold: Some("fold".to_owned()),
         ..SchemaOptions::default()
     };
-    let mut settings = Settings::new(Recipe::new(Preset::Fast, 60, 4), columns);
+    let mut settings = Recipe::new(Preset::Fast, 60, 4).settings(columns);
     settings.train.num_epochs = 40;
     settings.calibration = Calibration::None;
     settings

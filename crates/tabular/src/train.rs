@@ -302,14 +302,8 @@ fn file_name(path: &str) -> String {
 }
 
 fn network(preprocessor: &Preprocessor, task: Task, settings: &Settings) -> MlpConfig {
-    let network = settings.network.clone();
-    MlpConfig::new(preprocessor.d_input(), task.d_output())
-        .with_embeddings(embeddings_of(preprocessor))
-        .with_hidden(network.hidden)
-        .with_activation(network.activation)
-        .with_normalization(network.normalization)
-        .with_input_dropout(network.input_dropout)
-        .with_dropout(network.dropout)
+    let network = settings.network.mlp(preprocessor.d_input(), task.d_output());
+    network.with_embeddings(embeddings_of(preprocessor))
 }
 
 /// The loss with one weight per class, or label.

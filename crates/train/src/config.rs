@@ -1,5 +1,6 @@
 use kiln_model::LossConfig;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use serde_json::{Map, Value, json};
 
 use crate::{
     clip::GradientClipping,
@@ -19,12 +20,14 @@ use crate::{
 /// | `schedule` | constant | how the learning rate changes | see [`Schedule`] |
 /// | `clipping` | none | bound on the gradient | see [`GradientClipping`] |
 /// | `loss` | plain | label smoothing and class weights | see [`LossConfig`] |
-/// | `early_stopping` | none | stops, and takes the best weights, on validation rows | see [`EarlyStopping`] |
+/// | `keep` | last | which epoch's weights are kept | see [`Keep`] |
+/// | `monitor` | loss | what the best epoch is best at | see [`Monitor`] |
+/// | `early_stopping` | none | ends a run that no longer improves | see [`EarlyStopping`] |
 /// | `restarts` | 1 | runs from different seeds; the best on validation rows wins | ≥ 1 |
 /// | `time_budget` | none | seconds, measurement of epochs included, after which no epoch begins; the schedule takes fewer epochs then, and the result depends on the clock | finite, > 0 |
 /// | `seed` | 0 | of initial weights, order of rows and dropout | any |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
 pub struct TrainConfig {
     /// Rows per iteration.
     pub batch_size: BatchSize,
@@ -40,6 +43,10 @@ pub struct TrainConfig {
     pub clipping: Option<GradientClipping>,
     /// Label smoothing and class weights, in training and validation alike.
     pub loss: LossConfig,
+    /// Which epoch's weights are kept.
+    pub keep: Keep,
+    /// The score of an epoch, for `keep` and `early_stopping`.
+    pub monitor: Monitor,
     /// When to stop before `num_epochs`.
     pub early_stopping: Option<EarlyStopping>,
     /// Runs from different seeds, of which the one with the lowest validation loss wins.
@@ -62,6 +69,8 @@ impl Default for TrainConfig {
             schedule: Schedule::default(),
             clipping: None,
             loss: LossConfig::default(),
+            keep: Keep::Last,
+            monitor: Monitor::Loss,
             early_stopping: None,
             restarts: 1,
             time_budget: None,
@@ -118,6 +127,18 @@ impl TrainConfig {
         self
     }
 
+    /// Sets which epoch's weights are kept.
+    pub fn with_keep(mut self, keep: Keep) -> Self {
+        self.keep = keep;
+        self
+    }
+
+    /// Sets the score of an epoch, for `keep` and `early_stopping`.
+    pub fn with_monitor(mut self, monitor: Monitor) -> Self {
+        self.monitor = monitor;
+        self
+    }
+
     /// Sets when to stop before `num_epochs`.
     pub fn with_early_stopping(mut self, early_stopping: EarlyStopping) -> Self {
         self.early_stopping = Some(early_stopping);
@@ -140,6 +161,11 @@ impl TrainConfig {
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
+    }
+
+    /// Whether the epochs are compared by their scores on validation rows.
+    pub(crate) fn compares_epochs(&self) -> bool {
+        self.keep == Keep::Best || self.early_stopping.is_some()
     }
 
     /// Checks every field but `loss`, whose range depends on the task.
@@ -195,19 +221,57 @@ impl BatchSize {
     }
 }
 
-/// Stops a run whose validation score no longer improves, and goes back to the best epoch's
-/// weights, however the run ends (Prechelt 1998).
+impl Serialize for TrainConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TrainConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut fields = Map::deserialize(deserializer)?;
+        if !fields.contains_key("keep") {
+            separate_keep(&mut fields);
+        }
+        Self::deserialize(Value::Object(fields)).map_err(D::Error::custom)
+    }
+}
+
+/// Model files once recorded the best epoch as a part of early stopping, which had the monitor, and a
+/// patience of all epochs where the run was not to be stopped.
+fn separate_keep(fields: &mut Map<String, Value>) {
+    let Some(Value::Object(stopping)) = fields.get_mut("early_stopping") else { return };
+    let monitor = stopping.remove("monitor");
+    let patience = stopping.get("patience").and_then(Value::as_u64);
+    fields.insert("keep".to_owned(), json!(Keep::Best));
+    fields.extend(monitor.map(|monitor| ("monitor".to_owned(), monitor)));
+    let num_epochs = fields.get("num_epochs").and_then(Value::as_u64);
+    if patience.zip(num_epochs).is_some_and(|(patience, num_epochs)| patience >= num_epochs) {
+        fields.remove("early_stopping");
+    }
+}
+
+/// Which epoch's weights a run ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// The epoch with the best score on the validation rows, by [`TrainConfig::monitor`].
+    Best,
+    /// The last epoch.
+    #[default]
+    Last,
+}
+
+/// Stops a run whose score on the validation rows, by [`TrainConfig::monitor`], no longer improves
+/// (Prechelt 1998).
 ///
 /// | Name | Default | Purpose | Range |
 /// |---|---|---|---|
-/// | `monitor` | loss | what is compared | see [`Monitor`] |
 /// | `patience` | 5 | epochs without improvement that stop the run | ≥ 1 |
 /// | `min_delta` | 0 | what counts as improvement: more than this | finite, ≥ 0 |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EarlyStopping {
-    /// What is compared from epoch to epoch.
-    pub monitor: Monitor,
     /// Epochs without improvement that stop the run.
     pub patience: usize,
     /// An improvement is more than this.
@@ -216,17 +280,11 @@ pub struct EarlyStopping {
 
 impl Default for EarlyStopping {
     fn default() -> Self {
-        Self { monitor: Monitor::Loss, patience: 5, min_delta: 0.0 }
+        Self { patience: 5, min_delta: 0.0 }
     }
 }
 
 impl EarlyStopping {
-    /// Sets what is compared.
-    pub fn with_monitor(mut self, monitor: Monitor) -> Self {
-        self.monitor = monitor;
-        self
-    }
-
     /// Sets the epochs without improvement that stop the run.
     pub fn with_patience(mut self, patience: usize) -> Self {
         self.patience = patience;
@@ -267,8 +325,7 @@ mod tests {
     #[test]
     fn wrong_configs_name_the_field_and_its_range() {
         let config = TrainConfig::new;
-        let stopping =
-            |patience, min_delta| EarlyStopping { monitor: Monitor::Loss, patience, min_delta };
+        let stopping = |patience, min_delta| EarlyStopping { patience, min_delta };
         for (config, message) in [
             (
                 config().with_batch_size(BatchSize::Rows(0)),
@@ -338,5 +395,22 @@ mod tests {
         let json = serde_json::to_string(&config).unwrap();
         assert_eq!(serde_json::from_str::<TrainConfig>(&json).unwrap(), config);
         assert_eq!(serde_json::from_str::<TrainConfig>("{}").unwrap(), TrainConfig::new());
+    }
+
+    #[test]
+    fn the_best_epoch_was_once_a_part_of_early_stopping() {
+        let read = |stopping: &str| -> TrainConfig {
+            let json = format!(r#"{{"num_epochs": 20, "early_stopping": {stopping}}}"#);
+            serde_json::from_str(&json).unwrap()
+        };
+        let config = TrainConfig::new().with_num_epochs(20);
+        let best = config.clone().with_keep(Keep::Best).with_monitor(Monitor::Accuracy);
+        let stopping = |patience: usize| {
+            read(&format!(r#"{{"monitor": "accuracy", "patience": {patience}, "min_delta": 0.0}}"#))
+        };
+        assert_eq!(stopping(20), best);
+        let patience = EarlyStopping::default().with_patience(3);
+        assert_eq!(stopping(3), best.with_early_stopping(patience));
+        assert_eq!(read("null"), config);
     }
 }

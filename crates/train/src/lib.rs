@@ -68,7 +68,7 @@ mod train_data;
 pub use backend::{TrainBackend, TrainLoop};
 pub use checkpoint::{Checkpoints, Every, Fingerprint};
 pub use clip::GradientClipping;
-pub use config::{BatchSize, EarlyStopping, Monitor, TrainConfig};
+pub use config::{BatchSize, EarlyStopping, Keep, Monitor, TrainConfig};
 pub use ensemble::{Members, predict_members};
 pub use error::TrainError;
 pub use evaluation::{

@@ -3,6 +3,8 @@
 //! [`Options`] is what was typed, with everything optional; [`Options::resolve`] makes `Settings` of it,
 //! in which nothing is left open.
 
+mod defaults;
+mod fields;
 mod file;
 mod read;
 mod resolve;
@@ -15,7 +17,7 @@ use kiln::{
     model::Normalization,
     table::{Scaling, TargetKind},
     tabular::{Calibration, Preset},
-    train::{Monitor, ThresholdRule},
+    train::{Keep, Monitor, ThresholdRule},
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,13 +25,15 @@ pub(crate) use file::read_config;
 pub(crate) use read::ReadArgs;
 pub(crate) use resolve::column;
 pub(crate) use usage::{UsageError, as_usage};
-use values::{ClassWeightsOption, Hidden, RowsOrAll, TimeBudget, by_name};
+use values::{ClassWeightsOption, ClipNorm, Hidden, Patience, RowsOrAll, TimeBudget, by_name};
 
-/// All that a run can be told; a TOML file has the same names, with `_` for `-`.
+/// All that a run can be told; a TOML file has the same names, with `_` for `-`. `fields` says which field
+/// of the settings each sets; `defaults` adds to its help what the recipe uses without it.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+#[command(mut_args = defaults::with_default)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Options {
-    /// How much time the classifier is worth: fast, default or best [default: default]
+    /// How much time the classifier is worth: fast, default or best
     ///
     /// fast: one network. default: several, the more the fewer rows there are, whose probabilities are averaged.
     /// best: twice as many, trained twice as long. Options say otherwise; --print-config shows them all
@@ -40,7 +44,7 @@ pub(crate) struct Options {
     /// labels
     #[arg(long, value_name = "COLUMN", value_delimiter = ',', help_heading = "Data")]
     pub(crate) target: Option<Vec<String>>,
-    /// What the target means [default: auto]
+    /// What the target means
     ///
     /// auto: binary for two classes, sparse for more; for several columns, categorical if every row
     /// has exactly one 1, else binary. binary: one probability for the positive class, or one for
@@ -70,7 +74,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub(crate) valid: Option<PathBuf>,
     /// Share of the rows held out of all networks for validation, class by class, in place of folds; 0 for
-    /// none [default: 0.15 where there are no folds, of a stream about 100,000 rows at most]
+    /// none. Of a stream about 100,000 rows at most are held out by default
     #[arg(long, value_name = "FRACTION", help_heading = "Data", conflicts_with = "valid")]
     pub(crate) valid_fraction: Option<f64>,
     /// Read the rows anew in every epoch, for a file that does not fit into memory
@@ -91,16 +95,14 @@ pub(crate) struct Options {
     /// How numbers are scaled: robust (median, quartiles) or standard (mean, deviation)
     #[arg(long, value_name = "NAME", help_heading = "Features", value_parser = by_name::<Scaling>)]
     pub(crate) scaling: Option<Scaling>,
-    /// Bins of each number, about so many, each of which becomes a feature; 0 for none [default: by the numbers
-    /// of rows and columns, 32 at most]
+    /// Bins of each number, about so many, each of which becomes a feature; 0 for none
     #[arg(long, value_name = "COUNT", help_heading = "Features")]
     pub(crate) numeric_bins: Option<usize>,
-    /// Most categories of a column that become a feature each; more are embedded [default: 12]
+    /// Most categories of a column that become a feature each; more are embedded
     #[arg(long, value_name = "COUNT", help_heading = "Features")]
     pub(crate) one_hot_up_to: Option<usize>,
 
-    /// Width of each hidden layer, `none` for a linear model [default: 128,128, and up to 512,512 where there are
-    /// more columns]
+    /// Width of each hidden layer, `none` for a linear model
     #[arg(long, value_name = "WIDTHS", help_heading = "Network")]
     pub(crate) hidden: Option<Hidden>,
     /// After each hidden layer: relu, leaky_relu, gelu, silu, elu, selu, mish, softplus, tanh, sigmoid
@@ -110,20 +112,18 @@ pub(crate) struct Options {
     /// Before each activation: none, batch or layer
     #[arg(long, value_name = "NAME", help_heading = "Network", value_parser = by_name::<Normalization>)]
     pub(crate) normalization: Option<Normalization>,
-    /// Fraction of features dropped in training, but those of embedded columns [default: 0, and 0.3 of more than 256
-    /// columns]
+    /// Fraction of features dropped in training, but those of embedded columns
     #[arg(long, value_name = "FRACTION", help_heading = "Network")]
     pub(crate) input_dropout: Option<f64>,
-    /// Fraction of hidden outputs dropped in training [default: 0.15]
+    /// Fraction of hidden outputs dropped in training
     #[arg(long, value_name = "FRACTION", help_heading = "Network")]
     pub(crate) dropout: Option<f64>,
 
-    /// How many networks are trained, whose probabilities are averaged [default: by the preset and the number of
-    /// rows]
+    /// How many networks are trained, whose probabilities are averaged
     #[arg(long, value_name = "COUNT", help_heading = "Ensemble")]
     pub(crate) members: Option<usize>,
     /// Folds that the rows are dealt over; each network leaves one out, which it is measured on. In place
-    /// of rows held out of all networks; 0 for none [default: 4 where there are so many networks, or a multiple]
+    /// of rows held out of all networks; 0 for none
     #[arg(
         long,
         value_name = "COUNT",
@@ -148,10 +148,10 @@ pub(crate) struct Options {
     /// sgd, momentum, nesterov, adam, adamw, rmsprop, adagrad or adan
     #[arg(long, value_name = "NAME", help_heading = "Training")]
     pub(crate) optimizer: Option<String>,
-    /// Size of an update [default: 0.005, and less for hidden layers wider than 128]
+    /// Size of an update; by default the less, the wider the hidden layers are
     #[arg(long, value_name = "RATE", help_heading = "Training")]
     pub(crate) learning_rate: Option<f64>,
-    /// Pull of the weights towards 0 [default: 0.1, and of another optimizer its own]
+    /// Pull of the weights towards 0; an optimizer that is not the default has its own default
     #[arg(long, value_name = "DECAY", help_heading = "Training")]
     pub(crate) weight_decay: Option<f64>,
     /// How the learning rate changes: constant, cosine, one_cycle, log_cosine or plateau
@@ -162,12 +162,15 @@ pub(crate) struct Options {
     pub(crate) warmup: Option<usize>,
     /// Largest norm of a gradient; 0 for no limit
     #[arg(long, value_name = "NORM", help_heading = "Training")]
-    pub(crate) clip_norm: Option<f64>,
-    /// Epochs without improvement on the validation rows that stop the run; 0 to go on to the last, whose weights
-    /// are kept then [default: as many as there are]
+    pub(crate) clip_norm: Option<ClipNorm>,
+    /// Which epoch's weights are kept: best, on the validation rows, or last, as always where there are no
+    /// validation rows
+    #[arg(long, value_name = "EPOCH", help_heading = "Training", value_parser = by_name::<Keep>)]
+    pub(crate) keep: Option<Keep>,
+    /// Epochs without improvement on the validation rows that stop the run; 0 to go on to the last
     #[arg(long, value_name = "EPOCHS", help_heading = "Training")]
-    pub(crate) patience: Option<usize>,
-    /// What has to improve: loss or accuracy
+    pub(crate) patience: Option<Patience>,
+    /// What the best epoch is best at, and what has to improve: loss or accuracy
     #[arg(long, value_name = "NAME", help_heading = "Training", value_parser = by_name::<Monitor>)]
     pub(crate) monitor: Option<Monitor>,
     /// Fraction by which targets are moved towards the uniform distribution
@@ -181,7 +184,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME", help_heading = "Decisions", value_parser = by_name::<Calibration>)]
     pub(crate) calibration: Option<Calibration>,
     /// From which probability on a row is positive: a number, `half`, or the best on the validation rows
-    /// by `f1`, `youden` or `cost:FP:FN` (what a false positive and a false negative cost) [default: half]
+    /// by `f1`, `youden` or `cost:FP:FN` (what a false positive and a false negative cost)
     #[arg(long, value_name = "RULE", help_heading = "Decisions")]
     pub(crate) threshold: Option<ThresholdRule>,
     /// Runs from different seeds; the best on the validation rows wins

@@ -1,17 +1,11 @@
-use std::mem::discriminant;
-
 use anyhow::{Context, bail};
 use kiln::{
     table::{SchemaOptions, column_index},
     tabular::{Recipe, Settings, learning_rate},
-    train::{GradientClipping, OptimizerConfig, TrainConfig},
+    train::Keep,
 };
 
-use super::{
-    Options,
-    usage::{UsageError, named},
-    values::{ClassWeightsOption, Hidden, RowsOrAll, TimeBudget},
-};
+use super::{Options, usage::UsageError, values::Hidden};
 
 impl Options {
     /// Fills in every default, for a table with these columns.
@@ -38,45 +32,24 @@ impl Options {
             .iter()
             .map(|name| column(table, columns, name))
             .collect::<anyhow::Result<_>>()?;
-        let columns = |names: &Option<Vec<String>>| names.clone().unwrap_or_default();
-        let columns = SchemaOptions {
-            target,
-            categorical: columns(&self.categorical),
-            numeric: columns(&self.numeric),
-            ignore: columns(&self.ignore),
-            weight: self.weight.clone(),
-            fold: None,
-            missing: self.missing.clone(),
-        };
-        let valid_fraction = recipe.valid_fraction;
-        let mut settings = Settings::new(recipe, columns);
-        self.hold_out(&mut settings, valid_fraction)?;
-        set(&mut settings.loss, self.loss);
-        settings.positive = self.positive.clone();
-        settings.streamed = self.stream == Some(true);
-        let Settings { preprocess, network, train, .. } = &mut settings;
-        set(&mut preprocess.scaling, self.scaling);
-        set(&mut preprocess.numeric_bins, self.numeric_bins);
-        set(&mut preprocess.one_hot_up_to, self.one_hot_up_to);
+        let columns = SchemaOptions { target, ..SchemaOptions::default() };
+        let mut settings = recipe.settings(columns);
         if let Some(Hidden(widths)) = &self.hidden {
-            network.hidden.clone_from(widths);
-            train.learning_rate = learning_rate(widths);
+            settings.train.learning_rate = learning_rate(widths);
         }
-        if let Some(name) = &self.activation {
-            network.activation = named(name)?;
-        }
-        set(&mut network.normalization, self.normalization);
-        set(&mut network.input_dropout, self.input_dropout);
-        set(&mut network.dropout, self.dropout);
-        if let Some(weights) = &self.class_weights {
-            settings.class_weights = weights.class_weights();
-        }
-        set(&mut settings.calibration, self.calibration);
-        set(&mut settings.threshold, self.threshold);
+        self.set_fields(&mut settings)?;
+        settings.streamed = self.stream == Some(true);
+        self.hold_out(&mut settings, recipe.valid_fraction())?;
         let validates = settings.valid_fraction.is_some()
             || self.valid.is_some()
             || settings.ensemble.bag_folds > 0;
-        self.set_training(&mut settings.train, validates)?;
+        // Without validation rows no epoch is the best; asked for all the same, it is an error.
+        if !validates && self.keep.is_none() && self.monitor.is_none() {
+            settings.train.keep = Keep::Last;
+        }
+        if let Some(decay) = self.weight_decay {
+            *settings.train.optimizer.weight_decay_mut() = decay;
+        }
         Ok(settings)
     }
 
@@ -118,58 +91,11 @@ impl Options {
         Ok(())
     }
 
-    /// `validates`: whether there are rows to measure an epoch on.
-    fn set_training(&self, train: &mut TrainConfig, validates: bool) -> Result<(), UsageError> {
-        set(&mut train.num_epochs, self.epochs);
-        set(&mut train.batch_size, self.batch_size.map(RowsOrAll::batch_size));
-        if let Some(name) = &self.optimizer {
-            let optimizer: OptimizerConfig = named(name)?;
-            // The recipe's own keeps what the recipe says of it.
-            if discriminant(&optimizer) != discriminant(&train.optimizer) {
-                train.optimizer = optimizer;
-            }
-        }
-        if let Some(decay) = self.weight_decay {
-            train.optimizer = train.optimizer.with_weight_decay(decay);
-        }
-        set(&mut train.learning_rate, self.learning_rate);
-        if let Some(name) = &self.schedule {
-            train.schedule.decay = named(name)?;
-        }
-        set(&mut train.schedule.warmup_iterations, self.warmup);
-        match self.clip_norm {
-            Some(0.0) => train.clipping = None,
-            Some(norm) => train.clipping = Some(GradientClipping::Norm(norm)),
-            None => {}
-        }
-        let mut stopping = train.early_stopping.unwrap_or_default();
-        stopping.patience = self.patience.unwrap_or(train.num_epochs);
-        set(&mut stopping.monitor, self.monitor);
-        // Without validation rows there is nothing to watch; asked for all the same, it is an error.
-        let asked = self.patience.is_some_and(|epochs| epochs > 0) || self.monitor.is_some();
-        let stops = self.patience != Some(0) && (validates || asked);
-        train.early_stopping = stops.then_some(stopping);
-        set(&mut train.loss.label_smoothing, self.label_smoothing);
-        set(&mut train.restarts, self.restarts);
-        train.time_budget = self.time_budget.map(|budget| budget.0.as_secs_f64());
-        set(&mut train.seed, self.seed);
-        Ok(())
-    }
-
     /// The same run said in full, for `--print-config`.
     pub(crate) fn from_settings(settings: &Settings, typed: &Self) -> Self {
-        let Settings { columns, preprocess, network, ensemble, train, .. } = settings;
-        let stopping = train.early_stopping;
+        let Settings { columns, ensemble, train, .. } = settings;
         Self {
-            preset: Some(settings.preset),
             target: Some(columns.target.clone()),
-            loss: Some(settings.loss),
-            positive: settings.positive.clone(),
-            weight: columns.weight.clone(),
-            categorical: Some(columns.categorical.clone()),
-            numeric: Some(columns.numeric.clone()),
-            ignore: Some(columns.ignore.clone()),
-            missing: columns.missing.clone(),
             valid: typed.valid.clone(),
             valid_fraction: match &typed.valid {
                 Some(_) => None,
@@ -179,47 +105,11 @@ impl Options {
             stream: settings.streamed.then_some(true),
             delimiter: typed.delimiter,
             header: typed.header,
-            scaling: Some(preprocess.scaling),
-            numeric_bins: Some(preprocess.numeric_bins),
-            one_hot_up_to: Some(preprocess.one_hot_up_to),
-            hidden: Some(Hidden(network.hidden.clone())),
-            activation: Some(network.activation.name().to_owned()),
-            normalization: Some(network.normalization),
-            input_dropout: Some(network.input_dropout),
-            dropout: Some(network.dropout),
             members: Some(ensemble.members),
             bag_folds: Some(ensemble.bag_folds),
-            epochs: Some(train.num_epochs),
-            time_budget: train.time_budget.and_then(TimeBudget::of),
-            batch_size: Some(RowsOrAll::of(train.batch_size)),
-            optimizer: Some(train.optimizer.name().to_owned()),
-            learning_rate: Some(train.learning_rate),
             weight_decay: Some(train.optimizer.weight_decay()),
-            schedule: Some(train.schedule.decay.name().to_owned()),
-            warmup: Some(train.schedule.warmup_iterations),
-            clip_norm: Some(match train.clipping {
-                Some(GradientClipping::Norm(norm)) => norm,
-                _ => 0.0,
-            }),
-            // Not said where it follows from the epochs: of those there may be more when a run is resumed.
-            patience: match stopping.map_or(0, |stopping| stopping.patience) {
-                epochs if epochs == train.num_epochs => None,
-                patience => Some(patience),
-            },
-            monitor: stopping.map(|stopping| stopping.monitor),
-            label_smoothing: Some(train.loss.label_smoothing),
-            class_weights: Some(ClassWeightsOption::of(&settings.class_weights)),
-            calibration: Some(settings.calibration),
-            threshold: Some(settings.threshold),
-            restarts: Some(train.restarts),
-            seed: Some(train.seed),
+            ..Self::of_fields(settings)
         }
-    }
-}
-
-fn set<T>(value: &mut T, given: Option<T>) {
-    if let Some(given) = given {
-        *value = given;
     }
 }
 

@@ -1,11 +1,12 @@
 use kiln::{
     table::{ReadOptions, Table, TableReader},
     tabular::{Preset, Recipe},
+    train::Keep,
 };
 
 use super::{
     Options, UsageError, column, read_config,
-    values::{All, ClassWeightsOption, Hidden, RowsOrAll},
+    values::{All, ClassWeightsOption, ClipNorm, Hidden, RowsOrAll},
 };
 
 fn config_error(text: &str) -> String {
@@ -53,7 +54,7 @@ fn what_is_printed_says_the_same_run() {
         schedule: Some("one_cycle".to_owned()),
         batch_size: Some(RowsOrAll::All(All::All)),
         class_weights: Some(ClassWeightsOption::Given(vec![1.0, 2.5])),
-        clip_norm: Some(1.5),
+        clip_norm: Some(ClipNorm(1.5)),
         valid_fraction: Some(0.0),
         stream: Some(true),
         hidden: Some(Hidden(vec![])),
@@ -63,7 +64,7 @@ fn what_is_printed_says_the_same_run() {
         of.resolve(table.name(), table.columns(), Recipe::new(Preset::Default, 2, 2)).unwrap()
     };
     let settings = resolve(&typed);
-    assert_eq!((settings.columns.target[0].as_str(), settings.train.early_stopping), ("y", None));
+    assert_eq!((settings.columns.target[0].as_str(), settings.train.keep), ("y", Keep::Last));
     let text = toml::to_string(&Options::from_settings(&settings, &typed)).unwrap();
     let read: Options = toml::from_str(&text).unwrap();
     assert_eq!(resolve(&read), settings, "{text}");

@@ -2,6 +2,8 @@ use std::{fmt::Display, str::FromStr};
 
 use kiln::{data::DataError, model::ModelError, tabular::TabularError, train::TrainError};
 
+use super::fields::option_name;
+
 /// What was asked for makes no sense, whatever the data: the process ends with 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -51,16 +53,4 @@ pub(crate) fn as_usage(error: TabularError) -> anyhow::Error {
         _ => return error.into(),
     };
     UsageError(usage).into()
-}
-
-/// The option behind a field of the settings.
-fn option_name(field: &str) -> &str {
-    match field {
-        "num_epochs" => "epochs",
-        "early_stopping" | "early_stopping.patience" => "patience",
-        "clipping.norm" => "clip_norm",
-        "optimizer.weight_decay" => "weight_decay",
-        "schedule.warmup_iterations" => "warmup",
-        other => other,
-    }
 }

@@ -1,6 +1,9 @@
 use std::{str::FromStr, time::Duration};
 
-use kiln::{tabular::ClassWeights, train::BatchSize};
+use kiln::{
+    tabular::ClassWeights,
+    train::{BatchSize, EarlyStopping, GradientClipping},
+};
 use serde::{Deserialize, Serialize, de::IntoDeserializer};
 
 /// A value of an enum by the name that it has in a file.
@@ -14,6 +17,18 @@ pub(super) fn by_name<T: for<'de> Deserialize<'de>>(
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Hidden(pub(crate) Vec<usize>);
+
+impl From<Hidden> for Vec<usize> {
+    fn from(hidden: Hidden) -> Self {
+        hidden.0
+    }
+}
+
+impl From<Vec<usize>> for Hidden {
+    fn from(widths: Vec<usize>) -> Self {
+        Self(widths)
+    }
+}
 
 impl FromStr for Hidden {
     type Err = String;
@@ -33,9 +48,16 @@ impl FromStr for Hidden {
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct TimeBudget(pub(crate) Duration);
 
-impl TimeBudget {
-    pub(super) fn of(seconds: f64) -> Option<Self> {
-        Duration::try_from_secs_f64(seconds).ok().map(Self)
+/// Seconds, as the settings have it.
+impl From<TimeBudget> for f64 {
+    fn from(budget: TimeBudget) -> Self {
+        budget.0.as_secs_f64()
+    }
+}
+
+impl From<f64> for TimeBudget {
+    fn from(seconds: f64) -> Self {
+        Self(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
     }
 }
 
@@ -77,15 +99,17 @@ pub(crate) enum All {
     All,
 }
 
-impl RowsOrAll {
-    pub(super) fn batch_size(self) -> BatchSize {
-        match self {
-            Self::Rows(rows) => BatchSize::Rows(rows),
-            Self::All(_) => BatchSize::All,
+impl From<RowsOrAll> for BatchSize {
+    fn from(rows: RowsOrAll) -> Self {
+        match rows {
+            RowsOrAll::Rows(rows) => Self::Rows(rows),
+            RowsOrAll::All(_) => Self::All,
         }
     }
+}
 
-    pub(super) fn of(batch_size: BatchSize) -> Self {
+impl From<BatchSize> for RowsOrAll {
+    fn from(batch_size: BatchSize) -> Self {
         match batch_size {
             BatchSize::Rows(rows) => Self::Rows(rows),
             BatchSize::All => Self::All(All::All),
@@ -122,18 +146,20 @@ pub(crate) enum ClassWeightsWord {
     None,
 }
 
-impl ClassWeightsOption {
-    pub(super) fn class_weights(&self) -> ClassWeights {
-        match self {
-            Self::Given(weights) => ClassWeights::Given(weights.clone()),
-            Self::Word(ClassWeightsWord::Balanced) => ClassWeights::Balanced,
-            Self::Word(ClassWeightsWord::None) => ClassWeights::None,
+impl From<ClassWeightsOption> for ClassWeights {
+    fn from(weights: ClassWeightsOption) -> Self {
+        match weights {
+            ClassWeightsOption::Given(weights) => Self::Given(weights),
+            ClassWeightsOption::Word(ClassWeightsWord::Balanced) => Self::Balanced,
+            ClassWeightsOption::Word(ClassWeightsWord::None) => Self::None,
         }
     }
+}
 
-    pub(super) fn of(weights: &ClassWeights) -> Self {
+impl From<ClassWeights> for ClassWeightsOption {
+    fn from(weights: ClassWeights) -> Self {
         match weights {
-            ClassWeights::Given(weights) => Self::Given(weights.clone()),
+            ClassWeights::Given(weights) => Self::Given(weights),
             ClassWeights::Balanced => Self::Word(ClassWeightsWord::Balanced),
             ClassWeights::None => Self::Word(ClassWeightsWord::None),
         }
@@ -155,5 +181,58 @@ impl FromStr for ClassWeightsOption {
                 })
             }
         }
+    }
+}
+
+/// The largest norm of a gradient; 0 for no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct ClipNorm(pub(crate) f64);
+
+impl FromStr for ClipNorm {
+    type Err = std::num::ParseFloatError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl From<ClipNorm> for Option<GradientClipping> {
+    fn from(ClipNorm(norm): ClipNorm) -> Self {
+        (norm != 0.0).then_some(GradientClipping::Norm(norm))
+    }
+}
+
+impl From<Option<GradientClipping>> for ClipNorm {
+    fn from(clipping: Option<GradientClipping>) -> Self {
+        match clipping {
+            Some(GradientClipping::Norm(norm)) => Self(norm),
+            _ => Self(0.0),
+        }
+    }
+}
+
+/// Epochs without improvement that stop a run; 0 for no early stopping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Patience(pub(crate) usize);
+
+impl FromStr for Patience {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl From<Patience> for Option<EarlyStopping> {
+    fn from(Patience(epochs): Patience) -> Self {
+        (epochs > 0).then(|| EarlyStopping::default().with_patience(epochs))
+    }
+}
+
+impl From<Option<EarlyStopping>> for Patience {
+    fn from(stopping: Option<EarlyStopping>) -> Self {
+        Self(stopping.map_or(0, |stopping| stopping.patience))
     }
 }

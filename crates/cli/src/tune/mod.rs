@@ -32,8 +32,8 @@ pub(crate) use self::args::Args;
 use self::outcome::{Measured, Outcome};
 use super::{
     advice::advised,
-    checkpoints::{Interrupted, on_signals},
     console::Console,
+    interrupt::{Interrupted, on_signals},
     options::{Options, UsageError, as_usage, read_config},
     report,
 };

@@ -13,7 +13,7 @@ fn a_folder_that_is_not_there_is_said_before_the_work() {
     let message = |name: &str| format!("cannot write {name}: there is no folder none");
     // A million epochs: it would not come back.
     folder.fails(
-        "train good.csv --target class -q --epochs 1000000 --patience 0 -o none/m.safetensors",
+        "train good.csv --target class -q --epochs 1000000 -o none/m.safetensors",
         &message("none/m.safetensors"),
     );
     folder.fails(&format!("{PREDICT} -o none/out.csv"), &message("none/out.csv"));

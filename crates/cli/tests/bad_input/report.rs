@@ -16,7 +16,7 @@ fn folder() -> Folder {
 fn a_report_that_can_not_be_written_is_said_before_the_work() {
     let folder = folder();
     folder.write("file", "");
-    let train = "train good.csv --target class -q --epochs 1000000 --patience 0 -o m.safetensors";
+    let train = "train good.csv --target class -q --epochs 1000000 -o m.safetensors";
     let fails = |args: &str, message: &str| folder.fails(&format!("{train} {args}"), message);
     fails("--report none/r.html", "cannot write none/r.html: there is no folder none");
     fails("--plots file", "cannot make the folder file: File exists (os error 17)");

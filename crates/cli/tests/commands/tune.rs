@@ -229,7 +229,7 @@ fn wrong_usage_is_told_before_the_work() {
     }
     for (flags, message) in [
         (
-            "--valid-fraction 0 --patience 0",
+            "--valid-fraction 0",
             "a search compares trials on validation rows, and there are none: `valid_fraction` is 0",
         ),
         ("--epochs 0", "`epochs` is 0, expected at least 1"),

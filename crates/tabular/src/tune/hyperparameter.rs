@@ -1,5 +1,6 @@
 use std::fmt;
 
+use kiln_model::Activation;
 use kiln_table::Scaling;
 use kiln_train::BatchSize;
 use serde::{Deserialize, Serialize};
@@ -81,58 +82,71 @@ impl Hyperparameter {
 
     /// What it is in these settings; `None` where it is nothing that a search could change.
     pub fn of(self, settings: &Settings) -> Option<Value> {
-        let hidden = &settings.network.hidden;
-        Some(match self {
-            Self::HiddenLayers => Value::Whole(hidden.len()),
-            Self::Width => Value::Whole(*hidden.first()?),
-            Self::Activation => Value::Name(settings.network.activation.name().to_owned()),
-            Self::Dropout => Value::Number(settings.network.dropout),
-            Self::LearningRate => Value::Number(settings.train.learning_rate),
-            Self::WeightDecay => Value::Number(settings.train.optimizer.weight_decay()),
-            Self::BatchSize => match settings.train.batch_size {
-                BatchSize::Rows(rows) => Value::Whole(rows),
-                BatchSize::All => return None,
-            },
-            Self::NumericBins => Value::Whole(settings.preprocess.numeric_bins),
-            Self::Scaling => Value::Name(scaling_name(settings.preprocess.scaling).to_owned()),
+        Some(match self.field(&mut settings.clone())? {
+            Field::Whole(whole) => Value::Whole(*whole),
+            Field::Number(number) => Value::Number(*number),
+            Field::Activation(activation) => Value::Name(activation.name().to_owned()),
+            Field::Scaling(scaling) => Value::Name(scaling_name(*scaling).to_owned()),
+            Field::Layers(hidden) => Value::Whole(hidden.len()),
+            Field::Width(hidden) => Value::Whole(*hidden.first()?),
         })
     }
 
     /// Sets it; a value of another kind changes nothing.
     pub(super) fn set(self, settings: &mut Settings, value: &Value) {
-        let hidden = &mut settings.network.hidden;
-        match (self, value) {
-            (Self::HiddenLayers, Value::Whole(layers)) => {
+        match (self.field(settings), value) {
+            (Some(Field::Whole(field)), Value::Whole(whole)) => *field = *whole,
+            (Some(Field::Number(field)), Value::Number(number)) => *field = *number,
+            (Some(Field::Activation(field)), Value::Name(name)) => {
+                *field = name.parse().unwrap_or(*field);
+            }
+            (Some(Field::Scaling(field)), Value::Name(name)) => {
+                let known = [Scaling::Robust, Scaling::Standard];
+                let named = known.into_iter().find(|of| scaling_name(*of) == name);
+                *field = named.unwrap_or(*field);
+            }
+            (Some(Field::Layers(hidden)), Value::Whole(layers)) => {
                 let width = hidden.first().copied().unwrap_or(1);
                 hidden.resize(*layers, width);
             }
-            (Self::Width, Value::Whole(width)) => hidden.fill(*width),
-            (Self::Activation, Value::Name(name)) => {
-                if let Ok(activation) = name.parse() {
-                    settings.network.activation = activation;
-                }
-            }
-            (Self::Dropout, Value::Number(dropout)) => settings.network.dropout = *dropout,
-            (Self::LearningRate, Value::Number(rate)) => settings.train.learning_rate = *rate,
-            (Self::WeightDecay, Value::Number(decay)) => {
-                settings.train.optimizer = settings.train.optimizer.with_weight_decay(*decay);
-            }
-            (Self::BatchSize, Value::Whole(rows)) => {
-                settings.train.batch_size = BatchSize::Rows(*rows);
-            }
-            (Self::NumericBins, Value::Whole(bins)) => settings.preprocess.numeric_bins = *bins,
-            (Self::Scaling, Value::Name(name)) => {
-                let known = [Scaling::Robust, Scaling::Standard];
-                if let Some(scaling) = known.into_iter().find(|of| scaling_name(*of) == name) {
-                    settings.preprocess.scaling = scaling;
-                }
-            }
+            (Some(Field::Width(hidden)), Value::Whole(width)) => hidden.fill(*width),
             _ => {}
         }
     }
+
+    /// Where it is in these settings.
+    fn field(self, settings: &mut Settings) -> Option<Field<'_>> {
+        let Settings { preprocess, network, train, .. } = settings;
+        Some(match self {
+            Self::HiddenLayers => Field::Layers(&mut network.hidden),
+            Self::Width => Field::Width(&mut network.hidden),
+            Self::Activation => Field::Activation(&mut network.activation),
+            Self::Dropout => Field::Number(&mut network.dropout),
+            Self::LearningRate => Field::Number(&mut train.learning_rate),
+            Self::WeightDecay => Field::Number(train.optimizer.weight_decay_mut()),
+            Self::BatchSize => match &mut train.batch_size {
+                BatchSize::Rows(rows) => Field::Whole(rows),
+                BatchSize::All => return None,
+            },
+            Self::NumericBins => Field::Whole(&mut preprocess.numeric_bins),
+            Self::Scaling => Field::Scaling(&mut preprocess.scaling),
+        })
+    }
 }
 
-pub(super) fn scaling_name(scaling: Scaling) -> &'static str {
+/// A field of the settings, by its kind.
+enum Field<'a> {
+    Whole(&'a mut usize),
+    Number(&'a mut f64),
+    Activation(&'a mut Activation),
+    Scaling(&'a mut Scaling),
+    /// Of the hidden layers, their number.
+    Layers(&'a mut Vec<usize>),
+    /// Of the hidden layers, their width.
+    Width(&'a mut Vec<usize>),
+}
+
+fn scaling_name(scaling: Scaling) -> &'static str {
     match scaling {
         Scaling::Robust => "robust",
         Scaling::Standard => "standard",

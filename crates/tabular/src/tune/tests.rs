@@ -21,7 +21,7 @@ use crate::{Prepared, Preset, Recipe, Settings, Validation};
 
 fn settings() -> Settings {
     let columns = SchemaOptions { target: vec!["y".to_owned()], ..SchemaOptions::default() };
-    Settings::new(Recipe::new(Preset::Fast, 1000, 3), columns)
+    Recipe::new(Preset::Fast, 1000, 3).settings(columns)
 }
 
 /// Rows `x,c,y` of a number and a name.

@@ -42,18 +42,9 @@ impl Identity {
             let saved = format!("{saved_epochs}, which may not grow with restarts");
             return differs("num_epochs", epochs.to_string(), saved);
         }
-        // Whatever their number: a patience of all epochs never ends a run.
-        let patient = |identity: &Self| {
-            let stopping = identity.config.early_stopping;
-            stopping.is_some_and(|stopping| stopping.patience >= identity.config.num_epochs)
-        };
-        let both_patient = patient(self) && patient(saved);
         let parts = |identity: &Self| {
             let mut config = identity.config.clone();
             config.num_epochs = 0;
-            if let Some(stopping) = config.early_stopping.as_mut().filter(|_| both_patient) {
-                stopping.patience = usize::MAX;
-            }
             [
                 ("engine", serde_json::to_value(&identity.engine)),
                 ("task", serde_json::to_value(identity.task)),

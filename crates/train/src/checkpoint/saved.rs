@@ -21,7 +21,7 @@ const FORMAT_VERSION: u32 = 1;
 /// | `network.*` | the weights |
 /// | `optimizer`, `optimizer.SLOT` | what the optimizer keeps of them |
 /// | `epoch.losses`, `epoch.weights`, `epoch.right` | of the epoch's batches so far |
-/// | `best.*` | the weights of the best epoch, with early stopping |
+/// | `best.*` | the weights of the best epoch, where that is kept |
 /// | `winner.*` | the weights of the best restart so far |
 #[derive(Debug)]
 pub(crate) struct Saved {
@@ -102,9 +102,9 @@ impl Place {
             before = at;
             follows
         });
-        let stopping_fits = match (&self.stopping, &config.early_stopping) {
-            (None, None) => true,
-            (Some(state), Some(_)) => match state.best {
+        let stopping_fits = match (&self.stopping, config.compares_epochs()) {
+            (None, false) => true,
+            (Some(state), true) => match state.best {
                 Some((epoch, _)) => epoch < epochs,
                 None => epochs == 0,
             },

@@ -9,7 +9,7 @@ use kiln_model::{MlpConfig, Normalization, Task};
 use super::{hooks::Hooks, run::Run, trained::TrainedMembers, validation::Validation};
 use crate::{
     checkpoint::{Fingerprint, Identity},
-    config::{BatchSize, TrainConfig},
+    config::{BatchSize, Keep, TrainConfig},
     ensemble::Members,
     error::TrainError,
     objective::{check_data, check_head},
@@ -121,6 +121,9 @@ fn check_run(
     if valid.is_none() && matches!(members, Members::All(_)) {
         if config.early_stopping.is_some() {
             return Err(TrainError::NoValidation { field: "early_stopping" });
+        }
+        if config.keep == Keep::Best {
+            return Err(TrainError::NoValidation { field: "keep" });
         }
         if config.restarts > 1 {
             return Err(TrainError::NoValidation { field: "restarts" });

@@ -39,7 +39,7 @@ use crate::{
 ///
 /// * A config out of its range; network, task and data that do not fit together; a batch of one row
 ///   with batch normalization.
-/// * [`TrainError::NoValidation`]: early stopping or restarts without validation rows.
+/// * [`TrainError::NoValidation`]: early stopping, the best epoch or restarts without validation rows.
 /// * [`TrainError::Diverged`]: the loss is NaN or infinite; with restarts, in all of them.
 /// * What an observer returned.
 pub fn fit<B: TrainBackend>(

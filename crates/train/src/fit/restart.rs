@@ -67,7 +67,7 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
             model,
             learner,
             plateau: Plateau::new(),
-            stopping: config.early_stopping.map(Stopping::new),
+            stopping: Stopping::new(config),
             iteration: 0,
             clock: Clock::default(),
             spent: 0.0,
@@ -86,7 +86,8 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
         if let Some(stopping) = &mut self.stopping {
             let best = saved.take("best.");
             let state = saved.manifest.place.stopping.ok_or("there is no `place.stopping`")?;
-            let models = state.best.map(|_| self.run.networks(&self.model, best)).transpose()?;
+            let kept = state.best.filter(|_| stopping.keeps_best());
+            let models = kept.map(|_| self.run.networks(&self.model, best)).transpose()?;
             stopping.load(state, models);
         }
         let place = &saved.manifest.place;
@@ -159,8 +160,8 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
             self.epoch(log)?;
         };
         let last = log.records_of(self.restart).last().expect("there was at least one epoch");
-        let (kept, models) = match self.stopping {
-            Some(stopping) => stopping.into_best().expect("there was at least one epoch"),
+        let (kept, models) = match self.stopping.and_then(Stopping::into_kept) {
+            Some(best) => best,
             None => {
                 let models = self.learner.models().ok_or(TrainError::Diverged {
                     which: "training",
@@ -246,7 +247,7 @@ impl<'a, B: AutodiffBackend> Restart<'a, B> {
         };
         let best = match (&mut self.stopping, score.zip(models)) {
             (Some(stopping), Some(((loss, accuracy), models))) => {
-                let score = match stopping.monitor() {
+                let score = match config.monitor {
                     Monitor::Loss => loss,
                     Monitor::Accuracy => -accuracy,
                 };

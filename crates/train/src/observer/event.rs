@@ -176,7 +176,7 @@ pub struct EpochRecord {
     pub valid_loss: Option<f64>,
     /// Share of validation rows that are right, after the epoch.
     pub valid_accuracy: Option<f64>,
-    /// Whether no earlier epoch was better; always true without early stopping.
+    /// Whether no earlier epoch was better; always true where epochs are not compared.
     pub best: bool,
     /// Training time of the epoch, validation not included.
     pub seconds: f64,

@@ -157,9 +157,12 @@ fn standing(record: &EpochRecord, best: Option<(usize, f64)>, patience: Option<u
     if let Some(loss) = record.valid_loss {
         text += &format!("  valid {loss:.4}");
     }
-    if let (Some((epoch, loss)), Some(patience)) = (best, patience) {
-        let left = patience.saturating_sub(record.epoch - epoch);
-        text += &format!("  best {loss:.4} (epoch {epoch})  patience left {left}");
+    if let Some((epoch, loss)) = best {
+        text += &format!("  best {loss:.4} (epoch {epoch})");
+        if let Some(patience) = patience {
+            let left = patience.saturating_sub(record.epoch - epoch);
+            text += &format!("  patience left {left}");
+        }
     }
     text
 }
@@ -217,6 +220,10 @@ mod tests {
         assert_eq!(
             standing(&record, Some((1, 0.19)), Some(15)),
             "train loss 0.1235  valid 0.2000  best 0.1900 (epoch 1)  patience left 13"
+        );
+        assert_eq!(
+            standing(&record, Some((1, 0.19)), None),
+            "train loss 0.1235  valid 0.2000  best 0.1900 (epoch 1)"
         );
         assert_eq!(standing(&record, None, None), "train loss 0.1235  valid 0.2000");
     }

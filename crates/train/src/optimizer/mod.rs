@@ -289,16 +289,21 @@ impl OptimizerConfig {
         }
     }
 
-    /// Sets the decay of the weights, ≥ 0.
-    pub fn with_weight_decay(mut self, decay: f64) -> Self {
-        match &mut self {
+    /// The decay of the weights, ≥ 0, to be set.
+    pub fn weight_decay_mut(&mut self) -> &mut f64 {
+        match self {
             Self::Sgd { weight_decay, .. }
             | Self::Adam { weight_decay, .. }
             | Self::AdamW { weight_decay, .. }
             | Self::RmsProp { weight_decay, .. }
             | Self::AdaGrad { weight_decay, .. }
-            | Self::Adan { weight_decay, .. } => *weight_decay = decay,
+            | Self::Adan { weight_decay, .. } => weight_decay,
         }
+    }
+
+    /// Sets the decay of the weights, ≥ 0.
+    pub fn with_weight_decay(mut self, decay: f64) -> Self {
+        *self.weight_decay_mut() = decay;
         self
     }
 

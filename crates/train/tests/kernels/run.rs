@@ -7,8 +7,8 @@ use kiln_data::{Dataset, Targets};
 use kiln_kernels::KilnBackend;
 use kiln_model::{Activation, EmbeddingConfig, MlpConfig, Task};
 use kiln_train::{
-    BatchSize, Decay, EarlyStopping, Event, GradientClipping, Observer, OptimizerConfig, Recorder,
-    TrainBackend, TrainConfig, TrainError, fit,
+    BatchSize, Decay, EarlyStopping, Event, GradientClipping, Keep, Observer, OptimizerConfig,
+    Recorder, TrainBackend, TrainConfig, TrainError, fit,
 };
 
 const THREE: Task = Task::Multiclass { num_classes: 3 };
@@ -108,7 +108,9 @@ fn every_clipping() {
 fn schedules_and_early_stopping() {
     check(config(OptimizerConfig::adam(), 0.01).with_schedule(Decay::cosine()));
     let stopping = EarlyStopping::default().with_patience(2);
-    check(config(OptimizerConfig::adam(), 0.01).with_early_stopping(stopping));
+    check(
+        config(OptimizerConfig::adam(), 0.01).with_keep(Keep::Best).with_early_stopping(stopping),
+    );
 }
 
 /// What the networks of a run say of themselves.

@@ -7,7 +7,7 @@ use burn_ndarray::NdArray;
 use kiln_data::{Dataset, Targets};
 use kiln_model::{Activation, LossConfig, Mlp, MlpConfig, Normalization, Task};
 use kiln_train::{
-    BatchSize, Decay, EarlyStopping, Evaluation, Event, GradientClipping, Monitor, Observer,
+    BatchSize, Decay, EarlyStopping, Evaluation, Event, GradientClipping, Keep, Monitor, Observer,
     OptimizerConfig, Recorder, Schedule, StopReason, TrainConfig, TrainError, Trained, fit,
     predict,
 };
@@ -252,8 +252,11 @@ fn sparse_categorical_and_binary_targets_train_alike() {
 #[test]
 fn early_stopping_stops_and_restores_the_best_weights() {
     for monitor in [Monitor::Loss, Monitor::Accuracy] {
-        let stopping = EarlyStopping::default().with_monitor(monitor).with_patience(3);
-        let config = config().with_num_epochs(500).with_early_stopping(stopping);
+        let config = config()
+            .with_num_epochs(500)
+            .with_keep(Keep::Best)
+            .with_monitor(monitor)
+            .with_early_stopping(EarlyStopping::default().with_patience(3));
         let valid = quarters(40);
         let (trained, recorder) = run(&model(), &config, quarters(120), Some(valid.clone()));
         let trained = trained.unwrap();
@@ -420,6 +423,7 @@ fn what_does_not_fit_together_is_an_error() {
         fit::<B>(&model, task, &config, train, None, &device, &mut []).unwrap_err().to_string()
     };
     let stopping = config().with_early_stopping(EarlyStopping::default());
+    let best = config().with_keep(Keep::Best);
     let batch_norm = model().with_normalization(Normalization::Batch);
     let dense = |width: usize| {
         let values = vec![0.0; 3 * width];
@@ -449,6 +453,10 @@ fn what_does_not_fit_together_is_an_error() {
         (
             error(model(), FOUR, stopping, quarters(9)),
             "`early_stopping` needs validation rows, and there are none",
+        ),
+        (
+            error(model(), FOUR, best, quarters(9)),
+            "`keep` needs validation rows, and there are none",
         ),
         (
             error(model(), FOUR, config().with_restarts(2), quarters(9)),

@@ -11,7 +11,7 @@ use burn_ndarray::NdArray;
 use kiln_data::{Dataset, Targets, stratified_folds};
 use kiln_model::{Activation, EmbeddingConfig, LossConfig, Mlp, MlpConfig, Task};
 use kiln_train::{
-    BatchSize, Checkpoints, EarlyStopping, Evaluation, Event, Hooks, Members, Observer,
+    BatchSize, Checkpoints, EarlyStopping, Evaluation, Event, Hooks, Keep, Members, Observer,
     OptimizerConfig, Ranks, TrainBackend, TrainConfig, TrainError, TrainedMembers, fit_members,
     fit_with, predict_members,
 };
@@ -109,7 +109,7 @@ fn what_is_said_of_a_row_does_not_depend_on_its_own_class() {
 #[test]
 fn the_history_is_of_rows_that_were_held_out() {
     let (members, data) = (folds(), dataset(classes()));
-    let config = config().with_early_stopping(EarlyStopping::default());
+    let config = config().with_keep(Keep::Best);
     let trained = train::<B>(&config, &members, data.clone(), None);
     let (loss, device) = (LossConfig::default(), Default::default());
     let found = members.predict_held_out(&trained.models, TASK, &loss, &data, &device).unwrap();
@@ -176,7 +176,8 @@ impl Observer for StopAt {
 }
 
 fn resumes_exactly<B: TrainBackend>() {
-    let config = config().with_early_stopping(EarlyStopping::default().with_patience(2));
+    let stopping = EarlyStopping::default().with_patience(2);
+    let config = config().with_keep(Keep::Best).with_early_stopping(stopping);
     let expected = train::<B>(&config, &folds(), dataset(classes()), None);
     let folder = tempfile::tempdir().unwrap();
     let mut checkpoints = Checkpoints::create(folder.path()).unwrap();

@@ -17,8 +17,8 @@ use kiln_data::{Dataset, Targets};
 use kiln_model::{Activation, EmbeddingConfig, MlpConfig, Normalization, Task};
 use kiln_train::{
     BatchSize, Checkpoints, Decay, EarlyStopping, EpochRecord, Event, Every, GradientClipping,
-    Hooks, Observer, OptimizerConfig, Recorder, Schedule, TrainBackend, TrainConfig, TrainError,
-    Trained, fit_with,
+    Hooks, Keep, Observer, OptimizerConfig, Recorder, Schedule, TrainBackend, TrainConfig,
+    TrainError, Trained, fit_with,
 };
 
 const ROWS: usize = 40;
@@ -168,12 +168,17 @@ fn every_kind_of_run<B: TrainBackend>() {
                 (BatchSize::Rows(16), [4, 3]),
             ] {
                 for dropout in [0.0, 0.3] {
-                    for stopping in [None, Some(EarlyStopping::default().with_patience(2))] {
+                    let patience = EarlyStopping::default().with_patience(2);
+                    for (keep, stopping) in [
+                        (Keep::Last, None),
+                        (Keep::Last, Some(patience)),
+                        (Keep::Best, Some(patience)),
+                    ] {
                         let mut config = config(optimizer)
                             .with_schedule(schedule)
                             .with_batch_size(batch_size)
                             .with_num_epochs(5);
-                        config.early_stopping = stopping;
+                        (config.keep, config.early_stopping) = (keep, stopping);
                         resumes_exactly::<B>(
                             &model().with_input_dropout(dropout).with_dropout(dropout),
                             &config,
@@ -218,7 +223,7 @@ fn restarts_resume_exactly() {
         .with_batch_size(BatchSize::Rows(16))
         .with_num_epochs(3)
         .with_restarts(3)
-        .with_early_stopping(EarlyStopping::default());
+        .with_keep(Keep::Best);
     // In the first, at the end of the first, in the second, in the third.
     for stops in [&[2][..], &[9], &[13, 8]] {
         resumes_exactly::<Autodiff<Flex>>(&model(), &config, stops);

@@ -10,8 +10,8 @@ use burn_flex::Flex;
 use kiln_data::{Dataset, Targets};
 use kiln_model::{MlpConfig, Task};
 use kiln_train::{
-    BatchSize, Checkpoints, EarlyStopping, GradientClipping, Hooks, Observer, OptimizerConfig,
-    Ranks, Recorder, TrainConfig, TrainData, TrainError, Trained, fit_with,
+    BatchSize, Checkpoints, EarlyStopping, GradientClipping, Hooks, Keep, Observer,
+    OptimizerConfig, Ranks, Recorder, TrainConfig, TrainData, TrainError, Trained, fit_with,
 };
 
 pub(crate) type B = Autodiff<Flex>;
@@ -158,6 +158,7 @@ pub(crate) fn config() -> TrainConfig {
         .with_batch_size(BatchSize::Rows(37))
         .with_num_epochs(6)
         .with_clipping(GradientClipping::Norm(0.5))
+        .with_keep(Keep::Best)
         .with_early_stopping(EarlyStopping::default().with_patience(3))
 }
 
