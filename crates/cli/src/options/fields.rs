@@ -4,7 +4,7 @@ use kiln::tabular::Settings;
 
 use super::{
     Options,
-    usage::{UsageError, named},
+    usage_error::{UsageError, named},
 };
 
 /// From the table of options and fields, all that goes from one to the other. An option that is in none of

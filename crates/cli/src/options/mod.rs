@@ -9,6 +9,7 @@ mod file;
 mod read;
 mod resolve;
 mod usage;
+mod usage_error;
 mod values;
 
 use std::path::PathBuf;
@@ -24,7 +25,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) use file::read_config;
 pub(crate) use read::ReadArgs;
 pub(crate) use resolve::column;
-pub(crate) use usage::{UsageError, as_usage};
+pub(crate) use usage::as_usage;
+pub(crate) use usage_error::UsageError;
 use values::{ClassWeightsOption, ClipNorm, Hidden, Patience, RowsOrAll, TimeBudget, by_name};
 
 /// All that a run can be told; a TOML file has the same names, with `_` for `-`. `fields` says which field

@@ -5,7 +5,7 @@ use kiln::{
     train::Keep,
 };
 
-use super::{Options, usage::UsageError, values::Hidden};
+use super::{Options, usage_error::UsageError, values::Hidden};
 
 impl Options {
     /// Fills in every default, for a table with these columns.
