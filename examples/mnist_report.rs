@@ -1,7 +1,8 @@
 //! Trains a network on MNIST, or on the bundled digits, and writes a report of it: metrics, confusion,
 //! calibration, and the most confidently wrong digits.
 //!
-//! `cargo run --release --example mnist_report --features report` writes `mnist.html`, or the file named.
+//! `cargo run --release --example mnist_report --features report` writes `mnist.html`. A file and a
+//! number of epochs may follow: `-- digits.html 3`.
 
 use std::path::PathBuf;
 
@@ -14,8 +15,10 @@ use kiln::train::{
     Decay, EarlyStopping, Keep, ProgressBar, Scores, TrainConfig, class_rows, fit, predict,
 };
 
-/// Writes a report to this file.
-struct Report(PathBuf);
+struct Report {
+    file: PathBuf,
+    num_epochs: usize,
+}
 
 impl Job for Report {
     type Output = anyhow::Result<()>;
@@ -28,10 +31,9 @@ impl Job for Report {
         let (train, valid) = images.train.split_stratified(0.1, 0)?;
         let task = Task::Multiclass { num_classes: 10 };
         let (train_rows, class_rows) = (train.rows(), class_rows(task, train.targets()));
-        let model = MlpConfig::new(train.d_input(), 10).with_hidden(vec![512, 256]);
-        let model = model.with_dropout(0.2);
+        let model = MlpConfig::new(train.d_input(), 10).with_hidden(vec![128]);
         let config = TrainConfig::new()
-            .with_num_epochs(10)
+            .with_num_epochs(self.num_epochs)
             .with_schedule(Decay::cosine())
             .with_keep(Keep::Best)
             .with_early_stopping(EarlyStopping::default());
@@ -58,13 +60,15 @@ impl Job for Report {
             ..About::default()
         };
         let html = assessment.page(&about).html();
-        write_atomically(&self.0, |to| to.write_all(html.as_bytes()))?;
-        println!("wrote {}", self.0.display());
+        write_atomically(&self.file, |to| to.write_all(html.as_bytes()))?;
+        println!("wrote {}", self.file.display());
         Ok(())
     }
 }
 
 fn main() -> anyhow::Result<()> {
-    let file = std::env::args().nth(1).unwrap_or_else(|| "mnist.html".to_owned());
-    backend::run(None, Report(file.into()))?
+    let mut args = std::env::args().skip(1);
+    let file = args.next().unwrap_or_else(|| "mnist.html".to_owned()).into();
+    let num_epochs = args.next().map_or(Ok(10), |epochs| epochs.parse())?;
+    backend::run(None, Report { file, num_epochs })?
 }

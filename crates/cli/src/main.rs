@@ -33,7 +33,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 /// Train, check and ship multilayer-perceptron classifiers
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(name = "kiln", version)]
 struct Args {
     #[command(subcommand)]
     command: Command,

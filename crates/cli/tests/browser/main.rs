@@ -123,9 +123,8 @@ fn reports_of_real_data_have_no_fault() {
     }
     if let Some(images) = data("KILN_DATA_DIR", "mnist") {
         let page = folder.join("mnist.html");
-        let mut command = Command::new(beside("examples", "mnist"));
-        command.args(["--epochs", "2", "--train-rows", "5000", "--hidden", "64", "--report"]);
-        succeeds(command.arg(&page).arg("--data-dir").arg(images));
+        let mut command = Command::new(beside("examples", "mnist_report"));
+        succeeds(command.arg(&page).arg("2").env("KILN_DATA_DIR", images));
         pages.push(page);
     }
     check(&pages);
