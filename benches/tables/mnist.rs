@@ -42,10 +42,13 @@ pub(super) fn run(presets: &[Preset]) -> anyhow::Result<bool> {
         command.arg("train").arg(&train).args(["--target", "digit", "--preset", preset.name()]);
         command.arg("--test").arg(&test).arg("--json");
         command.arg("-o").arg(scratch.path().join("model.safetensors"));
-        let (seconds, said) = timed(&mut command)?;
-        let said: serde_json::Value = serde_json::from_str(&said)?;
+        let (seconds, answer) = timed(&mut command)?;
+        let answer: serde_json::Value = serde_json::from_str(&answer)?;
         let figure = |path: &str| {
-            said.pointer(path).and_then(serde_json::Value::as_f64).with_context(|| path.to_owned())
+            answer
+                .pointer(path)
+                .and_then(serde_json::Value::as_f64)
+                .with_context(|| path.to_owned())
         };
         let accuracy = figure("/test/accuracy")?;
         println!(

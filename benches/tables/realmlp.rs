@@ -55,8 +55,8 @@ pub(super) fn run(python: &Path, folder: &Path, tables: &[Table]) -> anyhow::Res
         if !output.status.success() {
             bail!("{}: {}", script.display(), output.status);
         }
-        let said = String::from_utf8(output.stdout)?;
-        let answer: Answer = serde_json::from_str(said.lines().last().unwrap_or_default())?;
+        let stdout = String::from_utf8(output.stdout)?;
+        let answer: Answer = serde_json::from_str(stdout.lines().last().unwrap_or_default())?;
         let share = seconds / answer.seconds;
         println!(
             "{:14}{seconds:>10.2}{:>10.2}{share:>8.3}   {:.4}",

@@ -43,8 +43,8 @@ pub(super) fn measure(
             let mut command = kiln();
             command.arg("train").arg(&train).args(options(table)).arg("-o").arg(&model);
             command.args(["--json", "--preset", preset, "--seed", &seed.to_string()]).args(flags);
-            let (seconds, said) = run(&mut command).with_context(|| table.name.clone())?;
-            let said: serde_json::Value = serde_json::from_str(&said)?;
+            let (seconds, answer) = run(&mut command).with_context(|| table.name.clone())?;
+            let answer: serde_json::Value = serde_json::from_str(&answer)?;
             run(kiln().arg("predict").arg(&model).arg(&test).arg("-o").arg(&output))?;
             let scores = score(table, &test, &output).with_context(|| format!("fold {fold}"))?;
             eprintln!(
@@ -61,7 +61,7 @@ pub(super) fn measure(
                 fold,
                 seed,
                 scores,
-                promised_log_loss: said["valid"]["log_loss"].as_f64().context("no log loss")?,
+                promised_log_loss: answer["valid"]["log_loss"].as_f64().context("no log loss")?,
                 seconds,
             })?;
         }
@@ -150,7 +150,7 @@ pub(super) fn kiln() -> Command {
     command
 }
 
-/// Seconds that the command took, and what it said.
+/// Seconds that the command took, and what it printed.
 pub(super) fn run(command: &mut Command) -> anyhow::Result<(f64, String)> {
     let start = Instant::now();
     let output = command.output().with_context(|| format!("{command:?}"))?;

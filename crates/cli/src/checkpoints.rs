@@ -17,8 +17,8 @@ use crate::{
     console::Console,
     interrupt::{Interrupted, on_signals},
     options::{Options, UsageError, as_usage},
-    outputs::RunFiles,
     processes::Process,
+    run_files::RunFiles,
 };
 
 /// What `--resume` is given to look for a checkpoint in the folder that it would begin with.

@@ -11,7 +11,7 @@ use kiln::{
 };
 use serde::Serialize;
 
-use crate::{console::Console, options::ReadArgs, outputs::ReportArgs, report::aligned};
+use crate::{console::Console, options::ReadArgs, report::aligned, run_files::ReportArgs};
 
 /// Put several runs side by side: what they were told, how they were trained, how good they are
 ///

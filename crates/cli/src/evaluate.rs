@@ -10,7 +10,7 @@ use kiln::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{console::Console, options::ReadArgs, outputs::ReportArgs, report};
+use crate::{console::Console, options::ReadArgs, report, run_files::ReportArgs};
 
 /// Measure a classifier on rows whose classes are known
 #[derive(Debug, clap::Args)]

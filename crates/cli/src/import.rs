@@ -10,7 +10,7 @@ use kiln::{
 };
 use serde::Serialize;
 
-use crate::{console::Console, options::UsageError, output::refuse_overwriting};
+use crate::{console::Console, options::UsageError, write_file::refuse_overwriting};
 
 /// Make a model file of weights from elsewhere
 ///

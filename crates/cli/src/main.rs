@@ -15,16 +15,17 @@ mod inspect;
 mod interrupt;
 mod man;
 mod options;
-mod output;
-mod outputs;
 mod plan;
 mod predict;
 mod processes;
 mod report;
+mod row_writer;
+mod run_files;
 mod serve;
 mod summary;
 mod train;
 mod tune;
+mod write_file;
 
 use std::process::ExitCode;
 

@@ -3,7 +3,7 @@ use std::{fs, path::PathBuf};
 use anyhow::Context;
 use clap_mangen::Man;
 
-use crate::output::write_file;
+use crate::write_file::write_file;
 
 /// Write the manual pages: kiln.1, and kiln-train.1 and others for its commands
 #[derive(Debug, clap::Args)]

@@ -12,7 +12,8 @@ use kiln::{
 use crate::{
     console::Console,
     options::ReadArgs,
-    output::{ErrorFile, OutputFormat, RowWriter, Stdout, refuse_overwriting, write_file},
+    row_writer::{ErrorFile, OutputFormat, RowWriter},
+    write_file::{Stdout, refuse_overwriting, write_file},
 };
 
 /// Chunks of rows that wait between the reader and the network. Few, for all the memory is in them.

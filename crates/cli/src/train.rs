@@ -21,9 +21,9 @@ use crate::{
     checkpoints::{Begun, CheckpointArgs, explain},
     console::{Console, print},
     options::{Options, ReadArgs, read_config},
-    outputs::RunFiles,
     processes::{Process, ProcessArgs},
     report,
+    run_files::RunFiles,
     summary::{Measured, Summary, validation_rows},
 };
 

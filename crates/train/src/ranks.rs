@@ -31,7 +31,7 @@ pub(crate) struct Group<'a> {
     /// Whether rank 0 keeps checkpoints.
     pub(crate) keeps_checkpoints: bool,
     /// What rank 0 says with the next step.
-    said: AtomicU8,
+    message: AtomicU8,
     /// What it said with the last one.
     heard: AtomicU8,
 }
@@ -64,8 +64,8 @@ impl<'a> Group<'a> {
         if ranks.size() > most {
             return Err(TrainError::field("ranks", ranks.size(), format!("at most {most}")));
         }
-        let [said, heard] = [0, 0].map(AtomicU8::new);
-        let mut group = Self { ranks, keeps_checkpoints: checkpoints, said, heard };
+        let [message, heard] = [0, 0].map(AtomicU8::new);
+        let mut group = Self { ranks, keeps_checkpoints: checkpoints, message, heard };
         group.keeps_checkpoints = group.of_root(|| vec![u8::from(checkpoints)]) == [1];
         Ok(group)
     }
@@ -80,7 +80,7 @@ impl<'a> Group<'a> {
 
     /// Adds up the numbers of all ranks; with them goes what was said last.
     pub(crate) fn sum(&self, numbers: &mut Vec<f32>) {
-        numbers.push(f32::from(self.said.load(Ordering::Relaxed)));
+        numbers.push(f32::from(self.message.load(Ordering::Relaxed)));
         self.ranks.sum(numbers);
         let heard = numbers.pop().expect("just pushed");
         self.heard.store(heard as u8, Ordering::Relaxed);
@@ -89,7 +89,7 @@ impl<'a> Group<'a> {
     /// Rank 0 says what is to be done behind the next iteration; what others say is not heard.
     pub(crate) fn say(&self, signal: impl FnOnce() -> Signal) {
         if self.is_root() {
-            self.said.store(signal().to_bits(), Ordering::Relaxed);
+            self.message.store(signal().to_bits(), Ordering::Relaxed);
         }
     }
 

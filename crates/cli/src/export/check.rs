@@ -239,12 +239,12 @@ fn run(graph: &[u8], given: &Value) -> anyhow::Result<Result<Answer, String>> {
     let writer = thread::spawn(move || stdin.write_all(given.as_bytes()));
     let output = child.wait_with_output().context("onnxruntime did not end")?;
     let _ = writer.join();
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.trim().lines().last().unwrap_or_default();
+    let message = String::from_utf8_lossy(&output.stderr);
+    let message = message.trim().lines().last().unwrap_or_default();
     match output.status.code() {
         Some(0) => Ok(Ok(serde_json::from_slice(&output.stdout)
             .context("onnxruntime's answer cannot be read")?)),
-        Some(NO_ENGINE) => Ok(Err(said.to_owned())),
-        _ => bail!("onnxruntime cannot run the graph, so it is not written: {said}"),
+        Some(NO_ENGINE) => Ok(Err(message.to_owned())),
+        _ => bail!("onnxruntime cannot run the graph, so it is not written: {message}"),
     }
 }

@@ -16,8 +16,8 @@ use serde::Serialize;
 use super::{
     console::Console,
     options::{ReadArgs, UsageError},
-    output::{refuse_overwriting, write_file},
     report::aligned,
+    write_file::{refuse_overwriting, write_file},
 };
 use check::Checked;
 

@@ -3,7 +3,7 @@ use std::path::Path;
 use kiln::{backend::KilnBackend, classifier::Classifier, export::PyTorch};
 use serde::Serialize;
 
-use crate::{console::Console, output::write_file};
+use crate::{console::Console, write_file::write_file};
 
 #[derive(Serialize)]
 struct Exported<'a> {

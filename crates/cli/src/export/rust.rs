@@ -3,7 +3,7 @@ use std::path::Path;
 use kiln::{backend::KilnBackend, classifier::Classifier, export::RustSource};
 use serde::Serialize;
 
-use crate::{console::Console, output::write_file, report::aligned};
+use crate::{console::Console, report::aligned, write_file::write_file};
 
 #[derive(Serialize)]
 struct Exported {

@@ -5,8 +5,8 @@ use kiln::{backend::BackendName, store::check_writable};
 
 use crate::{
     options::{Options, ReadArgs},
-    output::refuse_overwriting,
-    outputs::ReportArgs,
+    run_files::ReportArgs,
+    write_file::refuse_overwriting,
 };
 
 /// More than anyone waits for, and few enough to be kept in memory.

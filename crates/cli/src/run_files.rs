@@ -11,7 +11,7 @@ use kiln::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::output::refuse_overwriting;
+use crate::write_file::refuse_overwriting;
 
 /// What a run reads and writes beside its table and its model.
 #[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
