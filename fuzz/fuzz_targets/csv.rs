@@ -6,7 +6,7 @@ use std::io::Cursor;
 
 use kiln::{
     table::{ReadOptions, SchemaOptions, Table, TableReader, TargetKind},
-    tabular::{Prepared, Preset, Recipe, TabularError},
+    tabular::{Prepared, Preset, Recipe, Settings, TabularError},
 };
 use libfuzzer_sys::fuzz_target;
 
