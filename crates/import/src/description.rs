@@ -33,7 +33,7 @@ pub enum Outputs {
     Unknown,
     /// One class per row, in the order of the outputs; two for a single output, the second the positive one.
     Classes(Vec<String>),
-    /// Labels of which each applies or not, in the order of the outputs.
+    /// Independent labels, in the order of the outputs.
     Labels(Vec<String>),
 }
 

@@ -77,7 +77,8 @@ pub enum ImportError {
     Missing {
         /// What it is.
         what: String,
-        /// The fields of a [`Description`](crate::Description), or other models, any of which would tell it.
+        /// The fields of a [`Description`](crate::Description), any of which would contain it; `like`
+        /// stands for another model.
         fields: &'static [&'static str],
     },
 

@@ -91,7 +91,7 @@ fields! {
         missing => columns.missing,
         time_budget => train.time_budget,
     }
-    // Fields with constants of their own, of which the option says the name.
+    // Fields that carry settings of their own: the option gives the name only.
     names {
         activation => network.activation,
         optimizer => train.optimizer,

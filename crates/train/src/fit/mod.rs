@@ -57,8 +57,8 @@ pub fn fit<B: TrainBackend>(
 
 /// Trains a network as [`fit`] does, with checkpoints.
 ///
-/// With [`Checkpoints::resume`](crate::Checkpoints::resume) the run goes on where its newest intact checkpoint was written. On the CPU
-/// it then ends, bit for bit, with the weights and the history (but for its clock) that it would have ended
+/// With [`Checkpoints::resume`](crate::Checkpoints::resume) the run goes on where its newest intact
+/// checkpoint was written. On the CPU it then ends, bit for bit, with the weights and the history (but for its clock) that it would have ended
 /// with had it never been cut off. Everything that decides the result must be what it was: the data, the
 /// network, the config, and what computes, which is Kiln's kernels or a backend. Only `num_epochs` may
 /// grow, if there are no restarts: the run is then the longer one from the start, unless its schedule asks
